@@ -1,0 +1,1 @@
+"""Loa: a voice on every loudspeaker of a territory."""
