@@ -36,6 +36,9 @@ MAX_ORDER = (1 << 16) - 1
 _NOBODY = -1
 """Rank and slot of an idle place. Every real key is positive: the class stands on top and is never 0."""
 
+_LAST = (1 << 63, 0)
+"""Sorts behind every key, which has 63 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -186,20 +189,17 @@ class Arbiter:
         that are gone go with them.
         """
         old, old_slot = self.territory, self._slot
-        moved = np.fromiter(
-            (old.index(place) if place in old else _NOBODY for place in territory.ids),
-            dtype=np.int64,
-            count=len(territory),
-        )
+        moved = np.array(old.locate(territory.ids), dtype=np.int64)
         before = np.full(len(territory), _NOBODY, dtype=np.int32)
-        before[moved != _NOBODY] = old_slot[moved[moved != _NOBODY]]
+        before[moved >= 0] = old_slot[moved[moved >= 0]]
         self.territory = territory
         self._orders = {place: order for place, order in self._orders.items() if place in territory}
         self._clear()
         for active in self._active.values():
             active.region, active.key = self._region(active.claim)
-            self._apply(active, active.region, active.key)
-        return self._changes(slice(0, len(territory)), before)
+        whole = slice(0, len(territory))
+        self._compute(whole)
+        return self._changes(whole, before)
 
     # --- the arrays
 
@@ -219,18 +219,31 @@ class Arbiter:
         self._slot[region] = np.where(wins, np.int32(active.slot), self._slot[region])
 
     def _anew(self, region: Region) -> Changes:
-        """Compute a region from the active claims, as if everything there had just begun."""
         before = self._slot[region].copy()
-        if not len(before):
-            return ()
+        self._compute(region)
+        return self._changes(region, before)
+
+    def _compute(self, region: Region) -> None:
+        """Fill a region from the active claims, as if everything there had just begun.
+
+        In rank order, so that each may simply overwrite those before it; only claims that an order lists have
+        to be compared place by place, after the others.
+        """
         self._rank[region] = _NOBODY
         self._tie[region] = 0
         self._slot[region] = _NOBODY
-        lo, hi = (region.start, region.stop) if isinstance(region, slice) else (region[0], region[-1] + 1)
-        for active in self._active.values():
-            if active.covered and active.hull[0] < hi and lo < active.hull[1]:
-                self._apply(active, *active.clipped(lo, hi))
-        return self._changes(region, before)
+        if isinstance(region, slice):
+            lo, hi = region.start, region.stop
+        else:
+            lo, hi = region[0], region[-1] + 1
+        near = [a for a in self._active.values() if a.covered and a.hull[0] < hi and lo < a.hull[1]]
+        near.sort(key=lambda active: (active.key, active.tie) if isinstance(active.key, int) else _LAST)
+        for active in near:
+            part, key = active.clipped(lo, hi)
+            if isinstance(key, int):
+                self._rank[part], self._tie[part], self._slot[part] = key, active.tie, active.slot
+            else:
+                self._apply(active, part, key)
 
     def _changes(self, region: Region, before: npt.NDArray[np.int32]) -> Changes:
         after = self._slot[region]

@@ -67,6 +67,10 @@ class Territory:
         except KeyError:
             raise NotFoundError(f"place {place_id!r} is not in the territory of {len(self)} places") from None
 
+    def locate(self, place_ids: Iterable[str]) -> list[int]:
+        """The indices of many places at once, -1 for those that are not there."""
+        return [self._index.get(place_id, -1) for place_id in place_ids]
+
     def get(self, place_id: str) -> Place:
         return self._line[self.index(place_id)]
 
