@@ -1,0 +1,291 @@
+"""From a pinned root down to a session: which chains of grants are believed (`tokens.py` has one link's
+format).
+
+Laws: a chain begins at a pinned root; each link is signed by the subject of the one above and gives no more
+than that has (class, level, rights, window of time); a place is covered only when every link covers it; time
+is judged at every use, signatures once. Nothing in a chain is believed because it says so itself.
+
+`ChainStore` owns the upper links a speaker has been told ahead, and a bounded cache of sessions; whoever
+owns the store calls it from one thread.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import RefusedError
+from .keys import VerifyKey
+from .tokens import (
+    ANYWHERE,
+    CLOCK_TOLERANCE_US,
+    MAX_CLASS,
+    MAX_LEVEL,
+    MAX_TIME_S,
+    MAY_ISSUE,
+    RIGHTS,
+    SECOND_US,
+    Grant,
+    Role,
+    check_signature,
+    issue,
+    narrowed,
+    parse_grant,
+    read_grant,
+)
+
+__all__ = [
+    "ChainStore",
+    "Grant",
+    "Role",
+    "VerifiedChain",
+    "VerifiedSession",
+    "issue",
+    "narrowed",
+    "parse_grant",
+    "root_chain",
+    "verify_chain",
+]
+
+MAX_LINKS = 8
+"""Root, nation, province, district, commune, node, session: seven."""
+MAX_PATHS = 8
+"""Chains to one key: two generations of root times two authorities above a node, and as many again."""
+MAX_SUBJECTS = 1024
+MAX_CACHED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedChain:
+    """What a chain allows its last subject. `places` has one set per link: all must cover."""
+
+    subject: VerifyKey
+    role: Role
+    max_class: int
+    level: int
+    not_before_us: int
+    expires_us: int
+    rights: frozenset[str]
+    places: tuple[frozenset[str], ...]
+    serial: int
+
+    def covers(self, ancestry: Sequence[str]) -> bool:
+        """Whether the place at the end of `ancestry` (root..place) lies inside every link."""
+        return bool(ancestry) and all(
+            ANYWHERE in allowed or not allowed.isdisjoint(ancestry) for allowed in self.places
+        )
+
+    def check_time(self, now_us: int) -> None:
+        if now_us >= self.expires_us:
+            raise RefusedError("expired", f"grant of {self.subject.key_id}: expired at {self.expires_us} us")
+        if now_us + CLOCK_TOLERANCE_US < self.not_before_us:
+            raise RefusedError("early", f"grant of {self.subject.key_id}: valid from {self.not_before_us} us")
+
+
+VerifiedSession = VerifiedChain
+
+
+def root_chain(root: VerifyKey) -> VerifiedChain:
+    """What a pinned root may do before any grant narrows it."""
+    everywhere = (frozenset({ANYWHERE}),)
+    return VerifiedChain(
+        root, Role.ROOT, MAX_CLASS, MAX_LEVEL, 0, MAX_TIME_S * SECOND_US, RIGHTS, everywhere, 0
+    )
+
+
+def extend(parent: VerifiedChain, grant: Grant) -> VerifiedChain:
+    """One link further down; the signature was checked by whoever calls. RefusedError when it asks for
+    more.
+    """
+    if grant.role not in MAY_ISSUE[parent.role]:
+        raise RefusedError("role", f"grant: a {parent.role} cannot make a {grant.role}")
+    if grant.role is Role.ROOT and grant.subject != parent.subject:
+        raise RefusedError("root", f"grant: {grant.subject.key_id} calls itself root, and is not pinned")
+    for name, fits in (
+        ("class", grant.max_class <= parent.max_class),
+        ("level", grant.level <= parent.level),
+        ("rights", grant.rights <= parent.rights),
+        ("time", parent.not_before_us <= grant.not_before_us and grant.expires_us <= parent.expires_us),
+    ):
+        if not fits:
+            raise RefusedError("wider", f"grant of {grant.subject.key_id}: wider {name} than its parent's")
+    if len(parent.places) >= MAX_LINKS:
+        raise RefusedError("long", f"grant: chain of more than {MAX_LINKS} links")
+    return VerifiedChain(
+        grant.subject,
+        grant.role,
+        grant.max_class,
+        grant.level,
+        grant.not_before_us,
+        grant.expires_us,
+        grant.rights,
+        (*parent.places, frozenset(grant.places)),
+        grant.serial,
+    )
+
+
+def verify_chain(
+    tokens: Sequence[str], roots: Mapping[str, VerifyKey], ancestry: Sequence[str], now_us: int
+) -> VerifiedChain:
+    """A whole chain, first link first, for a speaker at the end of `ancestry`; RefusedError(reason)
+    otherwise.
+    """
+    if not 1 <= len(tokens) <= MAX_LINKS:
+        raise RefusedError("malformed", f"chain of {len(tokens)} links, expected 1 to {MAX_LINKS}")
+    chain: VerifiedChain | None = None
+    for token in tokens:
+        grant = read_grant(token)
+        if chain is None:
+            if grant.issuer not in roots:
+                raise RefusedError("root", f"grant: issuer {grant.issuer} is not a pinned root")
+            chain = root_chain(roots[grant.issuer])
+        elif grant.issuer != chain.subject.key_id:
+            raise RefusedError("link", f"grant: issued by {grant.issuer}, expected {chain.subject.key_id}")
+        check_signature(token, chain.subject)
+        chain = extend(chain, grant)
+        chain.check_time(now_us)
+    assert chain is not None  # noqa: S101 - one token at least
+    if not chain.covers(ancestry):
+        raise RefusedError("territory", f"grant of {chain.subject.key_id}: does not cover {ancestry[-1:]}")
+    return chain
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    grant: Grant
+    token: str
+
+
+class ChainStore:
+    """The upper links known ahead, by key id, so that a start needs to carry only its last one."""
+
+    def __init__(self, roots: Mapping[str, VerifyKey]) -> None:
+        self._roots = dict(roots)
+        self._links: dict[str, dict[str, _Link]] = {}
+        self._sessions: OrderedDict[bytes, tuple[VerifiedChain, ...]] = OrderedDict()
+        self.forgotten = 0
+        """Sessions dropped from the cache for want of room."""
+
+    def learn(self, token: str) -> bool:
+        """Keep a link whose issuer is known (so: upper links first). False when it is not newer than what
+        is there.
+        """
+        grant = read_grant(token)
+        if grant.role is Role.SESSION:
+            raise RefusedError("role", "grant: a session's link comes with its start, not ahead")
+        self._check(token, grant)
+        if grant.role is Role.ROOT:
+            return False  # a pinned root is believed without it
+        known = self._links.setdefault(grant.subject.key_id, {})
+        if grant.issuer in known and known[grant.issuer].grant.serial >= grant.serial:
+            return False
+        if len(self._links) > MAX_SUBJECTS or (grant.issuer not in known and len(known) >= MAX_PATHS):
+            if not known:
+                del self._links[grant.subject.key_id]
+            raise RefusedError("full", f"grant: already {MAX_SUBJECTS} keys or {MAX_PATHS} issuers known")
+        known[grant.issuer] = _Link(grant, token)
+        self._sessions.clear()
+        return True
+
+    def tokens(self) -> tuple[str, ...]:
+        """What to persist, in an order in which `learn` takes it back."""
+        depth = {key_id: len(self._paths(key_id)[0].places) for key_id in self._links if self._paths(key_id)}
+        return tuple(
+            link.token
+            for key_id in sorted(depth, key=lambda key_id: depth[key_id])
+            for link in self._links[key_id].values()
+        )
+
+    def chains(self, key_id: str, now_us: int) -> tuple[VerifiedChain, ...]:
+        """Every chain by which this key is believed now; RefusedError when there is none."""
+        return _valid(self._paths(key_id), key_id, now_us)
+
+    def authority(self, key_id: str, right: str, ancestry: Sequence[str], now_us: int) -> VerifiedChain:
+        """The chain that lets this key exercise `right` at the place at the end of `ancestry`."""
+        chains = [chain for chain in self.chains(key_id, now_us) if right in chain.rights]
+        if not chains:
+            raise RefusedError("right", f"key {key_id}: has no right to {right!r}")
+        return _covering(chains, ancestry)
+
+    def verify_session(
+        self, token: str, now_us: int, ancestry: Sequence[str] | None = None
+    ) -> VerifiedSession:
+        """The session a start's grant stands for. With `ancestry`, only a chain that covers that place
+        counts.
+        """
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        found = self._sessions.get(digest)
+        if found is None:
+            found = self._verify(token)
+            self._sessions[digest] = found
+            if len(self._sessions) > MAX_CACHED:
+                self._sessions.popitem(last=False)
+                self.forgotten += 1
+        else:
+            self._sessions.move_to_end(digest)
+        valid = _valid(found, found[0].subject.key_id, now_us)
+        return valid[0] if ancestry is None else _covering(valid, ancestry)
+
+    def _verify(self, token: str) -> tuple[VerifiedChain, ...]:
+        grant = read_grant(token)
+        if grant.role is not Role.SESSION:
+            raise RefusedError("role", f"grant: a start needs a session's link, not that of a {grant.role}")
+        return self._check(token, grant)
+
+    def _check(self, token: str, grant: Grant) -> tuple[VerifiedChain, ...]:
+        parents = self._paths(grant.issuer)
+        if not parents:
+            raise RefusedError("issuer", f"grant: issuer {grant.issuer} is not known")
+        check_signature(token, parents[0].subject)
+        return _extended(parents, grant)
+
+    def _paths(self, key_id: str, depth: int = 0) -> tuple[VerifiedChain, ...]:
+        """All chains to a key, whatever the time; limits are applied anew, so that a narrowed link narrows
+        all below.
+        """
+        if depth > MAX_LINKS:
+            return ()
+        found: list[VerifiedChain] = []
+        if key_id in self._roots:
+            found.append(root_chain(self._roots[key_id]))
+        for issuer, link in self._links.get(key_id, {}).items():
+            try:
+                found.extend(_extended(self._paths(issuer, depth + 1), link.grant))
+            except RefusedError:
+                continue
+        return tuple(found[:MAX_PATHS])
+
+
+def _extended(parents: Sequence[VerifiedChain], grant: Grant) -> tuple[VerifiedChain, ...]:
+    """By every parent that can give it; the last refusal when none can."""
+    found: list[VerifiedChain] = []
+    refusal = RefusedError("issuer", f"grant: issuer {grant.issuer} is not believed by any chain")
+    for parent in parents:
+        try:
+            found.append(extend(parent, grant))
+        except RefusedError as error:
+            refusal = error
+    if not found:
+        raise refusal
+    return tuple(found)
+
+
+def _valid(chains: Sequence[VerifiedChain], key_id: str, now_us: int) -> tuple[VerifiedChain, ...]:
+    found: list[VerifiedChain] = []
+    refusal = RefusedError("issuer", f"key {key_id}: no chain leads to it")
+    for chain in chains:
+        try:
+            chain.check_time(now_us)
+            found.append(chain)
+        except RefusedError as error:
+            refusal = error
+    if not found:
+        raise refusal
+    return tuple(found)
+
+
+def _covering(chains: Sequence[VerifiedChain], ancestry: Sequence[str]) -> VerifiedChain:
+    for chain in chains:
+        if chain.covers(ancestry):
+            return chain
+    raise RefusedError("territory", f"grant of {chains[0].subject.key_id}: does not cover {ancestry[-1:]}")

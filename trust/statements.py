@@ -1,0 +1,202 @@
+"""Signed statements: what a captured server could abuse is signed by who may order it.
+
+A statement is a MessagePack payload, the id of the key and an Ed25519 signature over `b"loa-<kind>\\0" +
+payload`. The payload is carried as the bytes that were signed, so nothing depends on how two libraries encode
+a map.
+
+Laws: a payload is read only after its signature was checked against the key that is believed to be `key_id`
+(`open_statement`); kinds are bound by the prefix, so that no statement can pass for another; a statement
+with a version not above the one already acted on is a replay (the speaker keeps the highest, per kind and
+subject).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..errors import ProtocolError, RefusedError
+from .fields import Fields, build_map, parse_map
+from .ids import id_bytes
+from .keys import SIGNATURE_BYTES, SigningKey, VerifyKey
+
+MAX_PAYLOAD_BYTES = 4096
+MAX_ANCESTRY = 16
+"""Nation to zone is six tiers; the level in a rank has four bits, so deeper trees could not be told apart."""
+MAX_ORDERED = 256
+VERSION_MAX = 2**53 - 1
+TIME_MAX_US = 2**63 - 1
+
+
+class StatementKind(StrEnum):
+    PLACEMENT = "placement"
+    VOLUME = "volume"
+    ORDER = "order"
+
+
+class Profile(StrEnum):
+    """How a speaker is fed: 60 ms datagrams over the internet, or 20 ms on a local network."""
+
+    WAN = "wan"
+    LAN = "lan"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    kind: StatementKind
+    payload: bytes
+    key_id: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a speaker stands: the ids from the root place to its own, and the delay at which its zone
+    sounds.
+    """
+
+    speaker: str
+    version: int
+    ancestry: tuple[str, ...]
+    latency_ms: int
+    profile: Profile = Profile.WAN
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeOrder:
+    """`target` is a speaker's id or that of a place (all below it). Decibels relative to the amplifier's
+    full level.
+    """
+
+    target: str
+    version: int
+    volume_db: float
+    emergency_floor_db: float
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityOrder:
+    """The order in which a commune wants its *priority* broadcasts: the first wins; those not named come
+    after.
+    """
+
+    place: str
+    version: int
+    broadcasts: tuple[str, ...]
+
+
+Content = Placement | VolumeOrder | PriorityOrder
+
+
+def sign_statement(content: Content, key: SigningKey) -> Statement:
+    kind, fields = _to_map(content)
+    payload = build_map(fields)
+    return Statement(kind, payload, key.public.key_id, key.sign(_signed(kind, payload)))
+
+
+def open_statement(statement: Statement, key: VerifyKey) -> Content:
+    """The content, if `key` made the signature; RefusedError "signature" otherwise, ProtocolError for a bad
+    payload.
+    """
+    if key.key_id != statement.key_id:
+        raise RefusedError(
+            "key", f"{statement.kind} statement: signed by {statement.key_id}, not by {key.key_id}"
+        )
+    if not key.verify(statement.signature, _signed(statement.kind, statement.payload)):
+        raise RefusedError("signature", f"{statement.kind} statement: the signature of {key.key_id} is wrong")
+    fields = parse_map(statement.payload, f"{statement.kind} payload", MAX_PAYLOAD_BYTES)
+    match statement.kind:
+        case StatementKind.PLACEMENT:
+            return _read_placement(fields)
+        case StatementKind.VOLUME:
+            return _read_volume(fields)
+        case StatementKind.ORDER:
+            return _read_order(fields)
+
+
+def build_statement(statement: Statement) -> bytes:
+    return build_map(
+        {
+            "kind": statement.kind.value,
+            "payload": statement.payload,
+            "key": id_bytes(statement.key_id),
+            "sig": statement.signature,
+        }
+    )
+
+
+def parse_statement(data: bytes) -> Statement:
+    fields = parse_map(data, "statement", MAX_PAYLOAD_BYTES + 256)
+    return Statement(
+        fields.choice("kind", StatementKind),
+        fields.raw("payload", 1, MAX_PAYLOAD_BYTES),
+        fields.ident("key"),
+        fields.raw("sig", SIGNATURE_BYTES, SIGNATURE_BYTES),
+    )
+
+
+def time_reply_bytes(t1: int, t2: int, t3: int, clock_id: str) -> bytes:
+    """What the signature of a time reply covers: the asker's nonce, when it came, when it left, on which
+    clock.
+    """
+    return b"loa-time\0" + b"".join(t.to_bytes(8, "big") for t in (t1, t2, t3)) + id_bytes(clock_id)
+
+
+def _signed(kind: StatementKind, payload: bytes) -> bytes:
+    return b"loa-" + kind.value.encode() + b"\0" + payload
+
+
+def _to_map(content: Content) -> tuple[StatementKind, dict[str, object]]:
+    match content:
+        case Placement():
+            return StatementKind.PLACEMENT, {
+                "speaker": id_bytes(content.speaker),
+                "version": content.version,
+                "ancestry": b"".join(map(id_bytes, content.ancestry)),
+                "latency_ms": content.latency_ms,
+                "profile": content.profile.value,
+            }
+        case VolumeOrder():
+            return StatementKind.VOLUME, {
+                "target": id_bytes(content.target),
+                "version": content.version,
+                "volume_db": content.volume_db,
+                "emergency_floor_db": content.emergency_floor_db,
+                "muted": content.muted,
+            }
+        case PriorityOrder():
+            return StatementKind.ORDER, {
+                "place": id_bytes(content.place),
+                "version": content.version,
+                "broadcasts": b"".join(map(id_bytes, content.broadcasts)),
+            }
+
+
+def _read_placement(fields: Fields) -> Placement:
+    ancestry = fields.idents("ancestry", MAX_ANCESTRY)
+    if not ancestry or len(set(ancestry)) != len(ancestry):
+        raise ProtocolError("placement: ancestry is empty or names a place twice, expected root to own place")
+    return Placement(
+        fields.ident("speaker"),
+        fields.integer("version", 0, VERSION_MAX),
+        ancestry,
+        fields.integer("latency_ms", 0, 10_000),
+        fields.choice("profile", Profile),
+    )
+
+
+def _read_volume(fields: Fields) -> VolumeOrder:
+    return VolumeOrder(
+        fields.ident("target"),
+        fields.integer("version", 0, VERSION_MAX),
+        fields.number("volume_db", -100, 20),
+        fields.number("emergency_floor_db", -100, 20),
+        fields.flag("muted"),
+    )
+
+
+def _read_order(fields: Fields) -> PriorityOrder:
+    return PriorityOrder(
+        fields.ident("place"),
+        fields.integer("version", 0, VERSION_MAX),
+        fields.idents("broadcasts", MAX_ORDERED),
+    )
