@@ -1,0 +1,176 @@
+"""The people who may log in.
+
+Laws: no account has a password that anyone else chose in advance: the first one gets a random password that
+is shown once and must be changed; a password is stored as its Argon2id hash only; names are told apart
+without regard to case.
+"""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..errors import ConflictError, DeniedError, NotFoundError, OperatorError
+from .database import Database
+from .ids import new_id
+from .password import Passwords, check_new_password, one_time_password
+from .schema import AccountRow, SessionRow
+from .sessions import hash_token
+from .text import clean_name
+
+FIRST_ADMINISTRATOR = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`must_change`: its password is a one-time one; until it is changed the account may do nothing else."""
+
+    id: str
+    name: str
+    must_change: bool
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class OneTime:
+    """An account and the password to hand to its owner. It exists nowhere else, and its repr does not show
+    it.
+    """
+
+    account: Account
+    password: str
+
+    def __repr__(self) -> str:
+        return f"OneTime({self.account.name})"
+
+
+class Accounts:
+    """Owns the table `account`."""
+
+    def __init__(self, database: Database, passwords: Passwords) -> None:
+        self._database = database
+        self._passwords = passwords
+
+    async def ensure_administrator(self, *, now_us: int, name: str = FIRST_ADMINISTRATOR) -> OneTime | None:
+        """At the first start (no account yet) the administrator is made; None at every other."""
+        async with self._database.read() as session:
+            if await session.scalar(sa.select(sa.func.count()).select_from(AccountRow)):
+                return None
+        return await self.add(name, now_us=now_us)
+
+    async def add(self, name: str, *, now_us: int) -> OneTime:
+        name = clean_name(name, where="name of the account", max_chars=64)
+        password = one_time_password()
+        row = AccountRow(
+            id=new_id(),
+            name=name,
+            key=_key(name),
+            password=await self._passwords.hash(password),
+            must_change=True,
+            created_us=now_us,
+        )
+        async with self._database.write() as session:
+            if await _find(session, name) is not None:
+                raise ConflictError(f"account {name!r} exists; expected another name")
+            session.add(row)
+        return OneTime(_value(row), password)
+
+    async def get(self, account_id: str) -> Account:
+        async with self._database.read() as session:
+            return _value(await _get(session, account_id))
+
+    async def list(self) -> tuple[Account, ...]:
+        async with self._database.read() as session:
+            return tuple(
+                _value(row) for row in await session.scalars(sa.select(AccountRow).order_by(AccountRow.key))
+            )
+
+    async def log_in(self, name: str, password: str) -> Account:
+        """Whose name and password these are. DeniedError, in the same words always, when nobody's."""
+        async with self._database.read() as session:
+            row = await _find(session, name)
+        if not await self._passwords.matches(row.password if row else None, password) or row is None:
+            raise DeniedError(
+                "log-in: name and password do not belong together; expected those of an account"
+            )
+        if self._passwords.outdated(row.password):
+            await self._store(row.id, await self._passwords.hash(password), replaces=row.password)
+        return _value(row)
+
+    async def change_password(
+        self, account_id: str, *, old: str, new: str, keep_token: str | None = None
+    ) -> Account:
+        """Ends every session of the account but that of `keep_token`."""
+        check_new_password(new)
+        if new == old:
+            raise OperatorError("new password: it is the old one; expected another")
+        async with self._database.read() as session:
+            row = await _get(session, account_id)
+        if not await self._passwords.matches(row.password, old):
+            raise DeniedError(
+                "change of password: the old password is wrong; expected the one you logged in with"
+            )
+        hashed = await self._passwords.hash(new)
+        return await self._store(
+            account_id, hashed, replaces=row.password, must_change=False, keep_token=keep_token
+        )
+
+    async def reset_password(self, account_id: str) -> OneTime:
+        """A new one-time password, for who lost theirs; all its sessions end."""
+        password = one_time_password()
+        hashed = await self._passwords.hash(password)
+        return OneTime(await self._store(account_id, hashed, must_change=True), password)
+
+    async def by_name(self, name: str) -> Account:
+        async with self._database.read() as session:
+            row = await _find(session, name)
+        if row is None:
+            raise NotFoundError(f"account {name!r} does not exist; expected the name of an account")
+        return _value(row)
+
+    async def _store(
+        self,
+        account_id: str,
+        hashed: str,
+        *,
+        replaces: str | None = None,
+        must_change: bool | None = None,
+        keep_token: str | None = None,
+    ) -> Account:
+        """`replaces`: only if that is still the stored hash; two changes at once must not both succeed."""
+        async with self._database.write() as session:
+            row = await _get(session, account_id)
+            if replaces is not None and row.password != replaces:
+                raise ConflictError(
+                    "change of password: it was changed in the meantime; expected another try"
+                )
+            row.password = hashed
+            if must_change is not None:
+                row.must_change = must_change
+                kept = hash_token(keep_token) if keep_token is not None else ""
+                ended = sa.delete(SessionRow).where(SessionRow.account == account_id, SessionRow.hash != kept)
+                await session.execute(ended)
+            return _value(row)
+
+
+def _key(name: str) -> str:
+    return name.casefold()
+
+
+async def _find(session: AsyncSession, name: str) -> AccountRow | None:
+    try:
+        key = _key(clean_name(name, where="name", max_chars=64))
+    except OperatorError:
+        return None
+    return await session.scalar(sa.select(AccountRow).where(AccountRow.key == key))
+
+
+async def _get(session: AsyncSession, account_id: str) -> AccountRow:
+    row = await session.get(AccountRow, account_id)
+    if row is None:
+        raise NotFoundError(f"account {account_id!r} does not exist; expected the id of an account")
+    return row
+
+
+def _value(row: AccountRow) -> Account:
+    return Account(row.id, row.name, row.must_change, row.created_us)

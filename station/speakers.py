@@ -1,0 +1,198 @@
+"""The speakers that were ever enrolled.
+
+Laws: one speaker per public key; each at a place that exists. Deleting a speaker leaves the play log as it
+is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ..errors import ConflictError, NotFoundError
+from .database import Database, pieces, stream
+from .ids import new_id
+from .schema import PlaceRow, SpeakerRow
+from .settings import TERRITORY_VERSION, bump
+from .speaker import NewSpeaker, Nowhere, Speaker, SpeakerChange, SpeakerState
+
+
+class Speakers:
+    """Owns the table `speaker`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, places: Iterable[str] | None = None) -> tuple[Speaker, ...]:
+        """Those at exactly the given places (all when None), by name within a place."""
+        order = (SpeakerRow.place, SpeakerRow.name, SpeakerRow.id)
+        async with self._database.read() as session:
+            if places is None:
+                return tuple([_value(*row) async for row in stream(session, _select().order_by(*order))])
+            found: list[Speaker] = []
+            for some in pieces(sorted(set(places))):
+                rows = stream(session, _select().where(SpeakerRow.place.in_(some)).order_by(*order))
+                found.extend([_value(*row) async for row in rows])
+            return tuple(found)
+
+    async def get(self, speaker_id: str) -> Speaker:
+        async with self._database.read() as session:
+            return await get_speaker(session, speaker_id)
+
+    async def by_key(self, public_key: str) -> Speaker | None:
+        async with self._database.read() as session:
+            return await speaker_by_key(session, public_key)
+
+    async def count(self) -> Mapping[str, int]:
+        """How many speakers are at each place that has any."""
+        counted = sa.select(SpeakerRow.place, sa.func.count()).group_by(SpeakerRow.place)
+        async with self._database.read() as session:
+            return {place: count async for place, count in stream(session, counted)}
+
+    async def add(self, new: NewSpeaker, *, now_us: int) -> Speaker:
+        return (await self.add_many((new,), now_us=now_us))[0]
+
+    async def add_many(self, news: Iterable[NewSpeaker], *, now_us: int) -> Sequence[Speaker]:
+        """All or none."""
+        async with self._database.write() as session:
+            made = [await add_speaker(session, new, now_us) for new in news]
+            await bump(session, TERRITORY_VERSION)
+            return made
+
+    async def change(self, speaker_id: str, change: SpeakerChange) -> Speaker:
+        fields: dict[str, object] = {
+            name: value
+            for name, value in (
+                ("name", change.name),
+                ("place", change.place),
+                ("notes", change.notes),
+                ("state", change.state),
+            )
+            if value is not None
+        }
+        if change.position is not None:
+            position = (None, None) if isinstance(change.position, Nowhere) else change.position
+            fields["lat"], fields["lon"] = position
+        async with self._database.write() as session:
+            await get_speaker(session, speaker_id)
+            if change.place is not None:
+                await _need_place(session, change.place)
+                await bump(session, TERRITORY_VERSION)
+            if fields:
+                await session.execute(
+                    sa.update(SpeakerRow).where(SpeakerRow.id == speaker_id).values(**fields)
+                )
+            return await get_speaker(session, speaker_id)
+
+    async def delete(self, speaker_id: str) -> None:
+        async with self._database.write() as session:
+            await get_speaker(session, speaker_id)
+            await session.execute(sa.delete(SpeakerRow).where(SpeakerRow.id == speaker_id))
+
+    async def seen(self, when_us: Mapping[str, int]) -> None:
+        """When speakers were last heard of, many at once; never backwards; unknown ones are ignored."""
+        known: sa.BindParameter[int] = sa.bindparam("at_us", type_=sa.BigInteger)
+        newer = sa.or_(SpeakerRow.last_seen_us.is_(None), SpeakerRow.last_seen_us < known)
+        this = SpeakerRow.id == sa.bindparam("speaker_id", type_=sa.String)
+        update = sa.update(SpeakerRow).where(this, newer).values(last_seen_us=known)
+        async with self._database.write() as session:
+            for some in pieces(list(when_us.items())):
+                connection = await session.connection()
+                await connection.execute(update, [{"speaker_id": id, "at_us": at_us} for id, at_us in some])
+
+
+async def get_speaker(session: AsyncSession, speaker_id: str) -> Speaker:
+    row = (await session.execute(_select().where(SpeakerRow.id == speaker_id))).one_or_none()
+    if row is None:
+        raise NotFoundError(f"speaker {speaker_id!r} does not exist; expected the id of an enrolled speaker")
+    return _value(*row)
+
+
+async def speaker_by_key(session: AsyncSession, public_key: str) -> Speaker | None:
+    row = (await session.execute(_select().where(SpeakerRow.public_key == public_key))).one_or_none()
+    return _value(*row) if row is not None else None
+
+
+async def add_speaker(session: AsyncSession, new: NewSpeaker, now_us: int) -> Speaker:
+    """In the caller's transaction."""
+    await _need_place(session, new.place)
+    if (known := await speaker_by_key(session, new.public_key)) is not None:
+        raise ConflictError(
+            f"speaker {new.name!r}: its key is that of {known.name!r} ({known.id}); expected a new key"
+        )
+    speaker_id = new.id or new_id()
+    if new.id is not None and await session.get(SpeakerRow, new.id) is not None:
+        raise ConflictError(f"speaker id {new.id} is taken; expected a new one")
+    session.add(
+        SpeakerRow(
+            id=speaker_id,
+            place=new.place,
+            name=new.name,
+            public_key=new.public_key,
+            serial=new.serial,
+            software=new.software,
+            notes=new.notes,
+            lat=new.lat,
+            lon=new.lon,
+            state=SpeakerState.ACTIVE,
+            enrolled_at_us=now_us,
+            last_seen_us=None,
+        )
+    )
+    await session.flush()
+    return await get_speaker(session, speaker_id)
+
+
+async def _need_place(session: AsyncSession, place_id: str) -> None:
+    if await session.get(PlaceRow, place_id) is None:
+        raise NotFoundError(f"place {place_id!r} does not exist; expected the place where the speaker hangs")
+
+
+def _select() -> sa.Select[
+    str, str, str, str, str, str, str, float | None, float | None, str, int, int | None
+]:
+    row = SpeakerRow
+    return sa.select(
+        row.id,
+        row.place,
+        row.name,
+        row.public_key,
+        row.serial,
+        row.software,
+        row.notes,
+        row.lat,
+        row.lon,
+        row.state,
+        row.enrolled_at_us,
+        row.last_seen_us,
+    )
+
+
+def _value(
+    id: str,
+    place: str,
+    name: str,
+    public_key: str,
+    serial: str,
+    software: str,
+    notes: str,
+    lat: float | None,
+    lon: float | None,
+    state: str,
+    enrolled_at_us: int,
+    last_seen_us: int | None,
+) -> Speaker:
+    return Speaker(
+        id,
+        place,
+        name,
+        public_key,
+        serial,
+        software,
+        notes,
+        lat,
+        lon,
+        SpeakerState(state),
+        enrolled_at_us,
+        last_seen_us,
+    )

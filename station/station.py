@@ -1,0 +1,59 @@
+"""The station: the source-information system's memory, one repository per noun.
+
+Laws: what a method of a repository has acknowledged is on the disk; what leaves is a frozen dataclass; every
+time is given by the caller, in microseconds of network time. State: the database and the password threads,
+opened by `open`, closed by `close`.
+"""
+
+from types import TracebackType
+
+from .accounts import Accounts
+from .broadcasts import Broadcasts
+from .codes import Codes
+from .database import Database
+from .password import Passwords
+from .places import Places
+from .play_log import PlayLog
+from .programs import Programs
+from .sessions import Sessions
+from .settings import Settings
+from .speakers import Speakers
+
+
+class Station:
+    """The façade. `async with await Station.open(url) as station: ...`"""
+
+    def __init__(self, database: Database, passwords: Passwords) -> None:
+        self._database = database
+        self._passwords = passwords
+        self.places = Places(database)
+        self.speakers = Speakers(database)
+        self.codes = Codes(database)
+        self.programs = Programs(database)
+        self.broadcasts = Broadcasts(database)
+        self.play_log = PlayLog(database)
+        self.accounts = Accounts(database, passwords)
+        self.sessions = Sessions(database)
+        self.settings = Settings(database)
+
+    @classmethod
+    async def open(cls, url: str, *, passwords: Passwords | None = None) -> "Station":
+        """Connect, and bring the tables up to date. ConfigError when the database cannot be used."""
+        database = await Database.open(url)
+        return cls(database, passwords or Passwords())
+
+    async def close(self) -> None:
+        self._passwords.close()
+        await self._database.close()
+
+    async def __aenter__(self) -> "Station":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def database(self) -> Database:
+        return self._database
