@@ -1,0 +1,327 @@
+"""The air: what is ordered, what is on, and what follows when one thing overrides another.
+
+Laws: the arbiter decides who wins where; `start` returns when the first datagrams have been handed to the
+senders, an emergency's ahead of all else; what was beneath is back within one packet; a recording that is
+overridden everywhere stands still meanwhile, a live call that is ends. Runs on the event loop's thread, never
+awaits and never blocks; the pump drives it by `tick`, one grid frame at a time.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..clock import Clock
+from ..codecs.frame import FRAME_US
+from ..errors import ConflictError, NotFoundError, OperatorError
+from ..trust.keys import SigningKey, VerifyKey
+from ..wire.datagram import EndReason
+from ..wire.rank import BroadcastClass
+from .arbiter import Arbiter, Change, Claim
+from .broadcast import (
+    AirEvent,
+    BroadcastChanged,
+    BroadcastEnded,
+    BroadcastStarted,
+    LevelHeard,
+    OnAir,
+    Order,
+    Overridden,
+    Resume,
+)
+from .fanout import Parcel
+from .microphone import MicrophoneSource
+from .program import Program
+from .running import INLINE_TARGETS, Running, prepare
+from .territory import Territory
+
+CALL_IN_US = 30_000_000
+"""How long an accepted live broadcast waits for its microphone."""
+
+END_REPEATS_K = (2, 10, 50)
+"""An end is said again after 40 ms, 200 ms and 1 s: whoever lost it would wait for audio that is over."""
+
+LEVEL_EVERY_K = 5
+"""Ten levels a second: what a moving meter needs."""
+
+EXPIRY_EVERY_K = 5
+
+
+class Mint(Protocol):
+    """Who signs for this node: a grant for one session key, no wider than the order."""
+
+    def session(self, key: VerifyKey, order: Order, level: int) -> str: ...
+
+
+class Egress(Protocol):
+    """Where datagrams go. Neither call blocks."""
+
+    def send(self, parcels: Sequence[Parcel], *, urgent: bool) -> None:
+        """To whoever listens at the parcels' places, by UDP or WebSocket."""
+        ...
+
+    def tell(self, parcel: Parcel, *, urgent: bool) -> None:
+        """To every speaker with a link at the parcel's places, by UDP and by its control link."""
+        ...
+
+    def list_targets(self, parcel_slices: Sequence[tuple[int, int]], targets: Sequence[str]) -> None:
+        """Send a list of targets ahead of the start that names it by digest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Farewell:
+    due_k: int
+    parcel: Parcel
+    urgent: bool
+
+
+class Air:
+    """Owns the arbiter and everything on air."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        territory: Territory,
+        *,
+        mint: Mint,
+        egress: Egress,
+        microphone: Callable[[], MicrophoneSource],
+        packing: int = 3,
+    ) -> None:
+        self._clock = clock
+        self._arbiter = Arbiter(territory)
+        self._mint = mint
+        self._egress = egress
+        self._new_microphone = microphone
+        self._packing = packing
+        self._running: dict[str, Running] = {}
+        self._by_program: dict[str, Running] = {}
+        self._farewells: deque[_Farewell] = deque()
+        self._listeners: list[Callable[[AirEvent], None]] = []
+        self._last_started_us = 0
+
+    # --- what people ask
+
+    @property
+    def territory(self) -> Territory:
+        return self._arbiter.territory
+
+    def on_air(self) -> list[OnAir]:
+        """Every broadcast that waits, sounds or stands still, in the order of their orders."""
+        return [self._view(running) for running in self._running.values()]
+
+    def get(self, broadcast_id: str) -> OnAir:
+        return self._view(self._find(broadcast_id))
+
+    def playing_at(self, place_id: str) -> OnAir | None:
+        """What a speaker at this very place plays now."""
+        winner = self._arbiter.winner_at(self.territory.index(place_id))
+        return self._view(self._running[winner]) if winner else None
+
+    def program_at(self, place_id: str) -> Program | None:
+        """The program behind `playing_at`, for mounts."""
+        if place_id not in self.territory:
+            return None
+        winner = self._arbiter.winner_at(self.territory.index(place_id))
+        return self._running[winner].program if winner else None
+
+    def greeting(self, place_id: str) -> list[bytes]:
+        """Starts of all that covers a place, highest and lowest, for a speaker that has just come."""
+        if place_id not in self.territory:
+            return []
+        above = set(self.territory.ancestry(place_id))
+        return [
+            running.voice.greeting(running.order.id)
+            for running in self._running.values()
+            if not running.waiting and above.intersection(running.order.targets)
+        ]
+
+    def lists(self, place_id: str) -> list[Sequence[str]]:
+        """Lists of targets too long for a start, of what covers this place."""
+        above = set(self.territory.ancestry(place_id))
+        return [
+            running.order.targets
+            for running in self._running.values()
+            if len(running.order.targets) > INLINE_TARGETS and above.intersection(running.order.targets)
+        ]
+
+    def microphone(self, program_id: str) -> MicrophoneSource:
+        """Where the sound of a live program is to be pushed."""
+        running = self._by_program.get(program_id)
+        if running is None or running.microphone is None:
+            raise NotFoundError(f"program {program_id} is not a live one that is ordered or on air")
+        return running.microphone
+
+    def subscribe(self, listener: Callable[[AirEvent], None]) -> Callable[[], None]:
+        """Have `listener` called with every event, on the loop; it must not block. Returns how to stop it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # --- what people order
+
+    def start(self, order: Order) -> OnAir:
+        """Take an order. On air when this returns, unless it waits for its microphone to call in."""
+        self._check(order)
+        now_us = self._clock.now_us()
+        running = prepare(order, SigningKey.generate(), self._packing, self._new_microphone, now_us)
+        self._running[order.id] = self._by_program[order.program_id] = running
+        if running.microphone is None or order.cls is BroadcastClass.EMERGENCY:
+            self._go(running, now_us)
+        else:
+            self._emit(BroadcastStarted(self._view(running)))
+        return self._view(running)
+
+    def stop(self, broadcast_id: str, reason: EndReason = EndReason.STOPPED) -> OnAir:
+        """End a broadcast now; what lies beneath is back with the next frame."""
+        running = self._find(broadcast_id)
+        self._end(running, self._next_k(), reason)
+        return self._view(running)
+
+    def reorder(self, place_id: str, broadcasts: Sequence[str]) -> None:
+        """The commune's own order of the priority class at its places."""
+        self._settle(self._arbiter.reorder(place_id, broadcasts), self._next_k())
+
+    def set_territory(self, territory: Territory) -> None:
+        """Places were added, renamed or moved; broadcasts whose every target is gone end."""
+        self._settle(self._arbiter.retarget(territory), self._next_k())
+        for running in list(self._running.values()):
+            if not any(target in territory for target in running.order.targets):
+                self._end(running, self._next_k(), EndReason.STOPPED)
+
+    # --- what the pump drives
+
+    def tick(self, k: int) -> Iterator[list[Parcel]]:
+        """One frame of the grid: encode, pack, end. Yields now and then so that the loop can breathe."""
+        for running in list(self._running.values()):
+            running.program.produce(k)
+        self._call_in(k)
+        parcels: list[Parcel] = []
+        for running in list(self._running.values()):
+            while running.voice.due(k) and running.ended_us is None:
+                if running.program.over(running.voice.next_k):
+                    self._end(running, running.voice.next_k, EndReason.FINISHED)
+                else:
+                    parcels += running.voice.pack(self._arbiter.segments)
+            if len(parcels) >= 32:
+                yield parcels
+                parcels = []
+        yield parcels
+        self._say_farewell(k)
+        self._notice(k)
+
+    # --- how it follows
+
+    def _check(self, order: Order) -> None:
+        if order.id in self._running or order.program_id in self._by_program:
+            raise ConflictError(f"broadcast {order.id} is on air already")
+        unknown = [target for target in order.targets if target not in self.territory]
+        if not order.targets or unknown:
+            what = f"unknown targets {', '.join(unknown)}" if unknown else "no target"
+            raise OperatorError(f"order {order.id}: {what}; expected ids of places of this territory")
+        if order.expires_us <= self._clock.now_us():
+            raise OperatorError(f"order {order.id} expired at {order.expires_us} us; expected a time to come")
+
+    def _go(self, running: Running, now_us: int) -> None:
+        order, k = running.order, self._next_k()
+        started_us = self._last_started_us = max(now_us, self._last_started_us + 1)
+        rank = order.rank(self.territory.depth(order.issuer_place), started_us)
+        running.go(rank, self._mint.session(running.voice.public, order, rank.level))
+        changes = self._arbiter.start(Claim(order.id, order.program_id, rank, order.targets))
+        covered = self.territory.covering(order.targets)
+        if len(order.targets) > INLINE_TARGETS:
+            self._egress.list_targets(covered, order.targets)
+        running.voice.begin(k)
+        urgent = order.cls is BroadcastClass.EMERGENCY
+        if running.voice.due(k - 1):
+            self._egress.send(running.voice.pack(self._arbiter.segments), urgent=urgent)
+        self._egress.tell(Parcel(running.voice.greeting(order.id), covered), urgent=urgent)
+        self._settle(changes, k)
+        self._emit(BroadcastStarted(self._view(running)))
+
+    def _end(self, running: Running, k: int, reason: EndReason) -> None:
+        if running.ended_us is not None:
+            return
+        order, on_air = running.order, not running.waiting
+        running.ended_us, running.reason = k * FRAME_US, reason
+        if running.microphone is not None:
+            running.microphone.close()
+        del self._running[order.id], self._by_program[order.program_id]
+        self._emit(BroadcastEnded(self._view(running)))
+        if on_air:
+            urgent = order.cls is BroadcastClass.EMERGENCY
+            said = Parcel(
+                running.voice.end(order.id, k * FRAME_US, reason), self.territory.covering(order.targets)
+            )
+            self._egress.tell(said, urgent=urgent)
+            self._farewells.extend(_Farewell(k + later, said, urgent) for later in END_REPEATS_K)
+            self._settle(self._arbiter.stop(order.id), k)
+
+    def _settle(self, changes: Sequence[Change], k: int) -> None:
+        """Pause what has lost its last place, wake what has won one back, end what may not wait."""
+        for change in changes:
+            self._emit(Overridden([(change.a, change.b)], change.before, change.after, k * FRAME_US))
+        touched = dict.fromkeys(name for change in changes for name in (change.before, change.after) if name)
+        for running in [self._running[name] for name in touched if name in self._running]:
+            wins, sounds = self._arbiter.winning(running.order.id) > 0, running.program.running
+            if sounds and not wins:
+                self._silence(running, k)
+            elif wins and not sounds:
+                running.voice.begin(k)
+            if running.ended_us is None:
+                running.voice.repeat_starts()
+                self._emit(BroadcastChanged(self._view(running)))
+
+    def _silence(self, running: Running, k: int) -> None:
+        if running.microphone is not None or running.order.resume is Resume.DROP:
+            self._end(running, k, EndReason.REPLACED)
+        else:
+            running.program.pause(k, rewind=running.order.resume is Resume.RESTART)
+
+    def _call_in(self, k: int) -> None:
+        """Put on air whose microphone has been heard; give up on whose has not."""
+        now_us = self._clock.now_us()
+        for running in [r for r in self._running.values() if r.waiting]:
+            if running.microphone is not None and running.microphone.last_heard_us is not None:
+                self._go(running, now_us)
+            elif now_us - running.asked_us > CALL_IN_US:
+                self._end(running, k, EndReason.LOST)
+
+    def _say_farewell(self, k: int) -> None:
+        due = [f for f in self._farewells if f.due_k <= k]
+        for farewell in due:
+            self._farewells.remove(farewell)
+            self._egress.send([farewell.parcel], urgent=farewell.urgent)
+
+    def _notice(self, k: int) -> None:
+        for running in list(self._running.values()):
+            if k % EXPIRY_EVERY_K == 0 and running.order.expires_us <= k * FRAME_US:
+                self._end(running, k + 1, EndReason.EXPIRED)
+            elif running.microphone is not None and not running.waiting:
+                self._notice_live(running, running.microphone, k)
+
+    def _notice_live(self, running: Running, microphone: MicrophoneSource, k: int) -> None:
+        if not running.spoke and running.program.speaking(k):
+            running.spoke = True
+            self._emit(BroadcastChanged(self._view(running)))
+        if k % LEVEL_EVERY_K == 0:
+            level = microphone.level
+            self._emit(LevelHeard(running.order.id, level.rms_dbfs, level.peak_dbfs, level.clipped))
+
+    def _view(self, running: Running) -> OnAir:
+        name = running.order.id
+        return running.view(self._next_k() - 1, self._arbiter.winning(name), self._arbiter.covered(name))
+
+    def _find(self, broadcast_id: str) -> Running:
+        running = self._running.get(broadcast_id)
+        if running is None:
+            raise NotFoundError(f"broadcast {broadcast_id} is not on air (it has ended, or never was)")
+        return running
+
+    def _next_k(self) -> int:
+        """The first frame of the grid that has not begun."""
+        return self._clock.now_us() // FRAME_US + 1
+
+    def _emit(self, event: AirEvent) -> None:
+        for listener in list(self._listeners):
+            listener(event)

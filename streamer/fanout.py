@@ -1,0 +1,138 @@
+"""UDP fan-out: datagrams to contiguous runs of the line, sent by one thread beside the event loop.
+
+Laws: the loop only hands over jobs; an urgent job overtakes everything between two chunks (law 4); the
+ordinary queue is bounded and drops its oldest, counted. `AddressTable` is immutable: a change of who listens
+makes a new one, and jobs under way keep theirs.
+"""
+
+import socket
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+import numpy as np
+import numpy.typing as npt
+
+from .sendmmsg import MAX_BATCH, SOCKADDR_BYTES, MessageBatch, SendCounts, iovecs, message_table
+
+Slice = tuple[int, int]
+"""A run [a, b) of places on the line."""
+
+ORDINARY_CHUNK = 256
+"""Datagrams between two looks for an emergency: about 0.8 ms of sending (`loa bench fanout`)."""
+
+ORDINARY_JOBS = 50
+"""One second of ticks. Whoever is that far behind sends only what is too old to play."""
+
+
+class AddressTable:
+    """Who listens by UDP, sorted by index on the line."""
+
+    def __init__(self, seats: Iterable[tuple[int, bytes]]) -> None:
+        """`seats`: (index of the place on the line, sockaddr_in6 of 28 bytes)."""
+        ordered = sorted(seats)
+        self.places: npt.NDArray[np.int64] = np.array([index for index, _ in ordered], np.int64)
+        self._addresses = np.frombuffer(b"".join(a for _, a in ordered), np.uint8).reshape(-1, SOCKADDR_BYTES)
+        self.messages = message_table(self._addresses)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def rows(self, slices: Sequence[Slice]) -> npt.NDArray[np.intp]:
+        """Row numbers of everyone who sits in `slices`."""
+        if not slices:
+            return np.empty(0, np.intp)
+        edges = np.searchsorted(self.places, np.asarray(slices, np.int64).ravel())
+        runs = [np.arange(a, b) for a, b in edges.reshape(-1, 2).tolist() if b > a]
+        return np.concatenate(runs) if runs else np.empty(0, np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One datagram and the places whose listeners get it."""
+
+    data: bytes
+    slices: Sequence[Slice]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    table: AddressTable
+    parcels: Sequence[Parcel]
+
+
+class Fanout:
+    """Owns the sending thread and its queues. `send` may be called from the loop only."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.counts = SendCounts()
+        self._table = AddressTable(())
+        self._batch = MessageBatch(sock, self.counts)
+        self._urgent: SimpleQueue[_Job] = SimpleQueue()
+        self._ordinary: SimpleQueue[_Job] = SimpleQueue()
+        self._wake: SimpleQueue[bool] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="udp-fanout", daemon=True)
+        self._thread.start()
+
+    @property
+    def table(self) -> AddressTable:
+        return self._table
+
+    def use(self, table: AddressTable) -> None:
+        """From the next job on, send by this table."""
+        self._table = table
+
+    def send(self, parcels: Sequence[Parcel], *, urgent: bool = False) -> None:
+        """Hand over; returns at once. Everything in one call shares its system calls."""
+        if not len(self._table):
+            return
+        job = _Job(self._table, parcels)
+        if urgent:
+            self._urgent.put(job)
+        else:
+            while self._ordinary.qsize() >= ORDINARY_JOBS:
+                self._drop_oldest()
+            self._ordinary.put(job)
+        self._wake.put(True)
+
+    def close(self) -> None:
+        """Send what is queued, then end the thread."""
+        self._wake.put(False)
+        self._thread.join()
+
+    def _drop_oldest(self) -> None:
+        try:
+            job = self._ordinary.get_nowait()
+        except Empty:
+            return
+        self.counts.stale += sum(len(job.table.rows(parcel.slices)) for parcel in job.parcels)
+
+    def _run(self) -> None:
+        while self._wake.get():
+            self._send_urgent()
+            try:
+                job = self._ordinary.get_nowait()
+            except Empty:
+                continue
+            self._send(job, ORDINARY_CHUNK)
+        self._send_urgent()
+
+    def _send_urgent(self) -> None:
+        while True:
+            try:
+                job = self._urgent.get_nowait()
+            except Empty:
+                return
+            self._send(job, MAX_BATCH)
+
+    def _send(self, job: _Job, chunk: int) -> None:
+        runs = [job.table.rows(parcel.slices) for parcel in job.parcels]
+        rows = np.concatenate(runs)
+        vectors = iovecs([parcel.data for parcel in job.parcels])
+        starts = vectors.ctypes.data + np.arange(len(vectors), dtype=np.uint64) * vectors.strides[0]
+        iov = np.repeat(starts, [len(run) for run in runs])
+        for first in range(0, len(rows), chunk):
+            self._batch.send(job.table.messages, rows[first : first + chunk], iov[first : first + chunk])
+            if chunk != MAX_BATCH and not self._urgent.empty():
+                self._send_urgent()
