@@ -6,7 +6,7 @@ field has one type (true is not 1). `Fields` owns nothing and changes nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -99,8 +99,16 @@ class Fields:
             for at, item in enumerate(self.items(name, most))
         ]
 
-    def map(self, name: str) -> Mapping[str, object]:
-        return self._a_map(name, self._map.get(name))
+    def map(self, name: str, most: int, most_letters: int) -> Mapping[str, object]:
+        value = self._a_map(name, self._map.get(name))
+        if len(value) > most or any(len(key) > most_letters for key in value):
+            raise self._fault(
+                name, value, f"at most {most} entries with names of at most {most_letters} letters"
+            )
+        return value
+
+    def names(self) -> Iterable[str]:
+        return self._map.keys()
 
     def _a_map(self, name: str, value: object) -> Mapping[str, object]:
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
