@@ -1,0 +1,153 @@
+"""Who may command this speaker, and what: every signature and grant is judged here.
+
+Laws: only a chain from a pinned root that covers this very place counts, by all of its links; a statement is
+acted on once, by rising version; before the network's time is known, time is taken to be at least what was
+acted on before and what the known grants began at, so an old key cannot talk a restarted speaker into the
+past. Raises RefusedError with the reason to count (`trust` and `wire` parse; nothing here does). Owned by the
+agent.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from ..errors import ProtocolError, RefusedError
+from ..trust.grants import ChainStore, VerifiedSession, parse_grant
+from ..trust.keys import VerifyKey
+from ..trust.statements import (
+    Placement,
+    PriorityOrder,
+    Statement,
+    VolumeOrder,
+    open_statement,
+    time_reply_bytes,
+)
+from ..trust.tokens import CLOCK_TOLERANCE_US
+from ..wire.control import TimeReply
+from ..wire.messages import Start, StartFlags, targets_hash
+
+MAX_TARGET_LISTS = 64
+"""Lists of targets sent ahead; the oldest is forgotten first, and asked for again if a start needs it."""
+
+START_AHEAD_US = 10_000_000
+"""A start is obeyed when it begins; one that says it began so far ahead of network time is none."""
+
+
+class Mandate:
+    def __init__(self, speaker: str, roots: Sequence[VerifyKey], store: ChainStore | None = None) -> None:
+        """`store` may be shared by speakers that trust the same roots (see simulate.py)."""
+        self._speaker = speaker
+        self.store = store or ChainStore({root.key_id: root for root in roots})
+        self._targets: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
+        self._begun_us = 0
+        self._orders: dict[str, int] = {}
+        self._volumes: dict[str, int] = {}
+        self.placement: Placement | None = None
+
+    @property
+    def ancestry(self) -> tuple[str, ...]:
+        """The root place first, this speaker's own last; empty before it is placed."""
+        return self.placement.ancestry if self.placement else ()
+
+    @property
+    def speaker(self) -> str:
+        return self._speaker
+
+    def at_least_us(self, floor_us: int) -> int:
+        """The latest time that is known to have passed, while the network's own is not known."""
+        return max(floor_us, self._begun_us)
+
+    def learn(self, tokens: Sequence[str]) -> int:
+        """Upper links, first link first. Returns how many were refused; the others hold."""
+        refused = 0
+        for token in tokens:
+            try:
+                self.store.learn(token)
+                self._begun_us = max(self._begun_us, parse_grant(token).not_before_us)
+            except (RefusedError, ProtocolError):
+                refused += 1
+        return refused
+
+    def learn_targets(self, places: tuple[str, ...]) -> None:
+        self._targets[targets_hash(places)] = places
+        while len(self._targets) > MAX_TARGET_LISTS:
+            self._targets.popitem(last=False)
+
+    def admit(self, start: Start, now_us: int) -> VerifiedSession:
+        """The session whose key must have signed `start` (the caller checks that), if all else allows it
+        here."""
+        if not self.ancestry:
+            raise RefusedError("unplaced", "start: this speaker has no placement yet")
+        session = self.store.verify_session(start.grant, now_us, self.ancestry)
+        if start.cls > session.max_class:
+            raise RefusedError(
+                "class", f"start: class {start.cls.name}, its grant ends at {session.max_class}"
+            )
+        if start.level > session.level:
+            raise RefusedError("level", f"start: level {start.level}, its grant ends at {session.level}")
+        drill = "drill" in session.rights and bool(start.flags & StartFlags.DRILL)
+        if "air" not in session.rights and not drill:
+            raise RefusedError("right", "start: its grant has no right to air")
+        if self._resolve(start).isdisjoint(self.ancestry):
+            raise RefusedError("territory", f"start {start.broadcast}: its targets do not cover this place")
+        if start.expires_us <= now_us:
+            raise RefusedError("expired", f"start {start.broadcast}: expired at {start.expires_us} us")
+        if start.started_us > now_us + START_AHEAD_US:
+            raise RefusedError("future", f"start {start.broadcast}: begins at {start.started_us} us")
+        return session
+
+    def place(self, statement: Statement, now_us: int) -> Placement | None:
+        """Stand where it says; None when this version or a later one is known already."""
+        key = self._key(statement.key_id, now_us)
+        placement = open_statement(statement, key)
+        if not isinstance(placement, Placement) or placement.speaker != self._speaker:
+            raise RefusedError("address", f"placement: not of this speaker {self._speaker}")
+        self.store.authority(statement.key_id, "place", placement.ancestry, now_us)
+        if self.placement and placement.version <= self.placement.version:
+            return None
+        self.placement = placement
+        return placement
+
+    def volume(self, statement: Statement, now_us: int) -> VolumeOrder | None:
+        """The order, if it is newer than the last one for that target; it is for us or a place above us."""
+        order = open_statement(statement, self._key(statement.key_id, now_us))
+        if not isinstance(order, VolumeOrder) or order.target not in (self._speaker, *self.ancestry):
+            raise RefusedError("address", "volume: neither for this speaker nor for a place above it")
+        self.store.authority(statement.key_id, "volume", self.ancestry, now_us)
+        return order if _newer(self._volumes, order.target, order.version) else None
+
+    def order(self, statement: Statement, now_us: int) -> PriorityOrder | None:
+        """A commune's order of the priority class, if it is newer than the last one of that place."""
+        order = open_statement(statement, self._key(statement.key_id, now_us))
+        if not isinstance(order, PriorityOrder) or order.place not in self.ancestry:
+            raise RefusedError("territory", "order: not of a place above this speaker")
+        upto = self.ancestry[: self.ancestry.index(order.place) + 1]
+        self.store.authority(statement.key_id, "air", upto, now_us)
+        return order if _newer(self._orders, order.place, order.version) else None
+
+    def check_time(self, reply: TimeReply, floor_us: int) -> None:
+        """Whether this reply may set the clock: its key has that right here at the time that it tells."""
+        least_us = self.at_least_us(floor_us) - CLOCK_TOLERANCE_US
+        if reply.t3 < least_us:
+            raise RefusedError("past", f"time: {reply.t3} us, expected at least {least_us}")
+        chain = self.store.authority(reply.key_id, "time", self.ancestry, reply.t3)
+        signed = time_reply_bytes(reply.t1, reply.t2, reply.t3, reply.clock_id)
+        if not chain.subject.verify(reply.signature, signed):
+            raise RefusedError("signature", f"time: the signature of {reply.key_id} is wrong")
+
+    def _key(self, key_id: str, now_us: int) -> VerifyKey:
+        return self.store.chains(key_id, now_us)[0].subject
+
+    def _resolve(self, start: Start) -> frozenset[str]:
+        if isinstance(start.targets, bytes):
+            places = self._targets.get(start.targets)
+            if places is None:
+                raise RefusedError("targets", f"start {start.broadcast}: its list of targets is not known")
+            return frozenset(places)
+        return frozenset(start.targets)
+
+
+def _newer(versions: dict[str, int], subject: str, version: int) -> bool:
+    if version <= versions.get(subject, -1):
+        return False
+    versions[subject] = version
+    return True
