@@ -45,7 +45,7 @@ class Fields:
 
     def number(self, name: str, low: float, high: float) -> float:
         value = self._map.get(name)
-        if type(value) not in (int, float) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self._fault(name, value, f"a number from {low} to {high}")
         if not (math.isfinite(value) and low <= value <= high):
             raise self._fault(name, value, f"a number from {low} to {high}")

@@ -117,7 +117,7 @@ class Start:
             raise ValueError(
                 f"expires at {self.expires_us} us, expected after its start at {self.started_us}"
             )
-        if self.flags & ~(StartFlags.DRILL | StartFlags.TEST):
+        if not 0 <= int(self.flags) <= 3:
             raise ValueError(f"flags {int(self.flags)}, expected some of DRILL (1), TEST (2)")
         if not self.grant or not self.grant.isascii():
             raise ValueError("grant: expected a token in ASCII")

@@ -203,7 +203,9 @@ class FollowedClock:
         return True
 
     def now_us(self, local_us: int) -> int | None:
-        """Network time; None before the first fix. A new clock id changes it only once it has a fix of its own."""
+        """Network time; None before the first fix. A new clock id changes it only once it has a fix of its
+        own.
+        """
         return local_us + self._offset_at(local_us) if self._fixed else None
 
     def error_us(self, local_us: int) -> int | None:
