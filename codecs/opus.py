@@ -7,7 +7,7 @@ program's packets to another's, and comes to the new program's sound within a fe
 (tests/codecs/test_splice.py has the figures). An encoder or decoder belongs to one thread at a time.
 
 The decoder is libopus, not FFmpeg's own: it conceals a lost packet when it is given one that has a
-table-of- contents byte and no frame ("discontinuous transmission or lost", RFC 6716 section 2.1.9 and
+table-of-contents byte and no frame ("discontinuous transmission or lost", RFC 6716 section 2.1.9 and
 3.2.1), by continuing the pitch of what it played last, and its next packet is cross-faded from there. It
 never ends such a continuation by itself as fast as we want, so the fade is ours.
 """
