@@ -67,6 +67,21 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+class _Flagged(Settings):
+    """Read once already: what it is given is final."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def load(path: Path | None = None, **given: Any) -> Settings:
     """Read the file (if any) and the environment; `given` are flags of the command line, and win over both.
 
@@ -76,7 +91,7 @@ def load(path: Path | None = None, **given: Any) -> Settings:
     try:
         settings = Settings(**values)
         flags = {key: value for key, value in given.items() if value is not None}
-        return Settings.model_validate({**settings.model_dump(), **flags}) if flags else settings
+        return _Flagged(**{**settings.model_dump(), **flags}) if flags else settings
     except ValidationError as error:
         raise ConfigError(_faults(error, path)) from error
 

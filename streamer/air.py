@@ -15,7 +15,7 @@ from ..clock import Clock
 from ..codecs.frame import FRAME_US
 from ..errors import ConflictError, NotFoundError, OperatorError
 from ..trust.keys import SigningKey, VerifyKey
-from ..wire.datagram import EndReason
+from ..wire.datagram import EndReason, targets_hash
 from ..wire.rank import BroadcastClass
 from .arbiter import Arbiter, Change, Claim
 from .broadcast import (
@@ -29,7 +29,7 @@ from .broadcast import (
     Overridden,
     Resume,
 )
-from .fanout import Parcel
+from .fanout import Parcel, Slice
 from .microphone import MicrophoneSource
 from .program import Program
 from .running import INLINE_TARGETS, Running, prepare
@@ -48,9 +48,13 @@ EXPIRY_EVERY_K = 5
 
 
 class Mint(Protocol):
-    """Who signs for this node: a grant for one session key, no wider than the order."""
+    """Who signs for this node; a session's grant is no wider than its order."""
 
     def session(self, key: VerifyKey, order: Order, level: int) -> str: ...
+
+    def priority_order(self, place_id: str, broadcasts: Sequence[str]) -> bytes:
+        """The signed control message that tells speakers of a commune's own order."""
+        ...
 
 
 class Egress(Protocol):
@@ -64,8 +68,12 @@ class Egress(Protocol):
         """To every speaker with a link at the parcel's places, by UDP and by its control link."""
         ...
 
-    def list_targets(self, parcel_slices: Sequence[tuple[int, int]], targets: Sequence[str]) -> None:
-        """Send a list of targets ahead of the start that names it by digest."""
+    def control(self, slices: Sequence[Slice], message: bytes) -> None:
+        """A control message to every link at these places."""
+        ...
+
+    def list_targets(self, slices: Sequence[Slice], targets: Sequence[str], *, urgent: bool) -> None:
+        """Send a list of targets ahead of the start that names it by hash."""
         ...
 
 
@@ -98,6 +106,7 @@ class Air:
         self._running: dict[str, Running] = {}
         self._by_program: dict[str, Running] = {}
         self._farewells: deque[_Farewell] = deque()
+        self._orders: dict[str, bytes] = {}
         self._listeners: list[Callable[[AirEvent], None]] = []
         self._last_started_us = 0
 
@@ -127,24 +136,20 @@ class Air:
         return self._running[winner].program if winner else None
 
     def greeting(self, place_id: str) -> list[bytes]:
-        """Starts of all that covers a place, highest and lowest, for a speaker that has just come."""
+        """For a speaker that has just come: the orders of communes above it, starts of all that covers it."""
         if place_id not in self.territory:
             return []
         above = set(self.territory.ancestry(place_id))
-        return [
+        return [message for place, message in self._orders.items() if place in above] + [
             running.voice.greeting(running.order.id)
             for running in self._running.values()
             if not running.waiting and above.intersection(running.order.targets)
         ]
 
-    def lists(self, place_id: str) -> list[Sequence[str]]:
-        """Lists of targets too long for a start, of what covers this place."""
-        above = set(self.territory.ancestry(place_id))
-        return [
-            running.order.targets
-            for running in self._running.values()
-            if len(running.order.targets) > INLINE_TARGETS and above.intersection(running.order.targets)
-        ]
+    def targets_by_hash(self, wanted: bytes) -> Sequence[str] | None:
+        """The list of targets that some start on air names by this hash."""
+        lists = (running.order.targets for running in self._running.values())
+        return next((targets for targets in lists if targets_hash(targets) == wanted), None)
 
     def microphone(self, program_id: str) -> MicrophoneSource:
         """Where the sound of a live program is to be pushed."""
@@ -179,8 +184,11 @@ class Air:
         return self._view(running)
 
     def reorder(self, place_id: str, broadcasts: Sequence[str]) -> None:
-        """The commune's own order of the priority class at its places."""
-        self._settle(self._arbiter.reorder(place_id, broadcasts), self._next_k())
+        """The commune's own order of the priority class at its places; none: first come, first served."""
+        changes = self._arbiter.reorder(place_id, broadcasts)
+        self._orders[place_id] = message = self._mint.priority_order(place_id, broadcasts)
+        self._egress.control([self.territory.slice(place_id)], message)
+        self._settle(changes, self._next_k())
 
     def set_territory(self, territory: Territory) -> None:
         """Places were added, renamed or moved; broadcasts whose every target is gone end."""
@@ -229,10 +237,10 @@ class Air:
         running.go(rank, self._mint.session(running.voice.public, order, rank.level))
         changes = self._arbiter.start(Claim(order.id, order.program_id, rank, order.targets))
         covered = self.territory.covering(order.targets)
-        if len(order.targets) > INLINE_TARGETS:
-            self._egress.list_targets(covered, order.targets)
-        running.voice.begin(k)
         urgent = order.cls is BroadcastClass.EMERGENCY
+        if len(order.targets) > INLINE_TARGETS:
+            self._egress.list_targets(covered, order.targets, urgent=urgent)
+        running.voice.begin(k)
         if running.voice.due(k - 1):
             self._egress.send(running.voice.pack(self._arbiter.segments), urgent=urgent)
         self._egress.tell(Parcel(running.voice.greeting(order.id), covered), urgent=urgent)

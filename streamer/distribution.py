@@ -1,13 +1,16 @@
-"""Distribution: hands each datagram to the ways that lead to its listeners.
+"""Distribution: hands each datagram to the ways that lead to its listeners, and keeps the ways.
 
-Law: UDP first, since it is one thread and a few system calls; then the control links. Implements `Egress`.
+Laws: UDP first, since it is one thread and a few system calls; then the control links. A speaker is served by
+UDP only while its link lives and it has not asked for its WebSocket. Implements `Egress` for the air and
+`LinkEvents` for the links.
 """
 
 from collections.abc import Callable, Sequence
 
 from ..wire.control import Targets, build_control
-from .fanout import Parcel
-from .links import Links
+from ..wire.report import Report
+from .fanout import Parcel, Slice
+from .links import LinkEvents, Links
 from .territory import Territory
 from .udp import UdpPort
 
@@ -29,5 +32,37 @@ class Distribution:
         self._udp.fanout.send([parcel], urgent=urgent)
         self._links.send(parcel.slices, parcel.data, everyone=True, urgent=urgent)
 
-    def list_targets(self, slices: Sequence[tuple[int, int]], targets: Sequence[str]) -> None:
-        self._links.broadcast_control(slices, build_control(Targets(tuple(sorted(targets)))))
+    def control(self, slices: Sequence[Slice], message: bytes) -> None:
+        self._links.broadcast_control(slices, message)
+
+    def list_targets(self, slices: Sequence[Slice], targets: Sequence[str], *, urgent: bool) -> None:
+        message = build_control(Targets(tuple(sorted(targets))))
+        self._links.broadcast_control(slices, message, urgent=urgent)
+
+    def moved(self, territory: Territory) -> None:
+        """The line is a new one."""
+        self._links.retarget(territory)
+        self._udp.attachments.moved()
+
+
+class Attendance:
+    """Hears what the links tell: keeps the UDP attachments true to it, and passes it on."""
+
+    def __init__(self, udp: UdpPort, roll: LinkEvents) -> None:
+        self._udp = udp
+        self._roll = roll
+
+    def linked(self, speaker_id: str) -> None:
+        self._roll.linked(speaker_id)
+
+    def unlinked(self, speaker_id: str) -> None:
+        self._udp.attachments.detach(speaker_id)
+        self._roll.unlinked(speaker_id)
+
+    def via(self, speaker_id: str, transport: str) -> None:
+        if transport == "ws":
+            self._udp.attachments.detach(speaker_id)
+        self._roll.via(speaker_id, transport)
+
+    def reported(self, speaker_id: str, report: Report) -> None:
+        self._roll.reported(speaker_id, report)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from ..clock import Clock
-from ..wire.control import Report
+from ..wire.report import Report
 from .broadcast import Reach
 from .territory import Territory
 

@@ -110,12 +110,16 @@ class Program:
         reached_us = self._timeline.halt(k * FRAME_US)
         self._stopped_at_us = 0 if rewind else reached_us
 
-    def over(self, k: int) -> bool:
-        """True once a reel has no packet for frame `k` or later; a live program is never over by itself."""
-        if self._live is not None:
-            return False
+    def left(self, k: int) -> int | None:
+        """How many frames are left from `k` on; None for a live program, which is never over by itself."""
         at_us = self._timeline.position(k * FRAME_US)
-        return at_us is not None and at_us >= self._reel.length_us
+        if self._live is not None or at_us is None:
+            return None
+        return max(0, self._reel.length_us - at_us) // FRAME_US
+
+    def over(self, k: int) -> bool:
+        """True once a reel has no packet for frame `k` or later."""
+        return self.left(k) == 0
 
     def speaking(self, k: int) -> bool:
         """True where frame `k` belongs to the live part: whatever chime there was has ended."""

@@ -14,8 +14,7 @@ from typing import Protocol
 from ..clock import Clock
 from ..errors import ProtocolError
 from ..wire.cookie import check_cookie, make_cookie
-from ..wire.datagram import Attached, Confirm, Cookie, Probe, build_attach
-from ..wire.parse import parse_datagram
+from ..wire.datagram import Attached, Confirm, Cookie, Probe, build_attach, parse_datagram
 from .attachments import Attachments
 from .fanout import Fanout
 from .sendmmsg import sockaddr

@@ -114,4 +114,6 @@ class Voice:
 
         Programs of different phases are built at different ticks, so a thousand never fall due together.
         """
-        return self._packing - (self.next_k - self._phase) % self._packing
+        count = self._packing - (self.next_k - self._phase) % self._packing
+        left = self.program.left(self.next_k)
+        return count if left is None else max(1, min(count, left))

@@ -1,0 +1,146 @@
+"""The enrolled speakers as the house needs them: who may link, where each stands, what it is told of that.
+
+Laws: answers come from memory; a placement is signed when it is first asked for and again after anything that
+it says has changed, with a version that only grows. Implements `Roster` for the links, `Credentials` and
+`Network` for the web. Used on the loop only.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .clock import Clock
+from .station.keyring import Keyring
+from .station.place import Place, inherited
+from .station.speaker import Speaker, SpeakerState
+from .streamer.admission import Enrolled
+from .streamer.distribution import Distribution
+from .streamer.links import Links
+from .streamer.territory import Territory
+from .trust.keys import VerifyKey
+from .trust.statements import Placement, Profile, Statement, build_statement, sign_statement
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """All that a placement says of a speaker but its version."""
+
+    ancestry: tuple[str, ...]
+    latency_ms: int
+    profile: Profile
+
+
+class SpeakerRoster:
+    def __init__(
+        self,
+        keyring: Keyring,
+        clock: Clock,
+        territory: Callable[[], Territory],
+        latency_ms: int,
+        profile: str,
+    ) -> None:
+        """`latency_ms` and `profile` hold wherever no place sets its own."""
+        self._keyring = keyring
+        self._clock = clock
+        self._territory = territory
+        self._latency_ms = latency_ms
+        self._profile = profile
+        self._places: Mapping[str, Place] = {}
+        self._speakers: dict[str, Speaker] = {}
+        self._enrolled: dict[str, tuple[_Standing, Enrolled]] = {}
+
+    def load(self, places: Mapping[str, Place], speakers: Iterable[Speaker]) -> None:
+        """All there are."""
+        self._places = places
+        self._speakers = {speaker.id: speaker for speaker in speakers}
+
+    def find(self, speaker_id: str) -> Enrolled | None:
+        known = self._enrolled.get(speaker_id)
+        if known is not None:
+            return known[1]
+        speaker = self._speakers.get(speaker_id)
+        if (
+            speaker is None
+            or speaker.state is not SpeakerState.ACTIVE
+            or speaker.place not in self._territory()
+        ):
+            return None
+        standing = self._standing(speaker)
+        key = VerifyKey(bytes.fromhex(speaker.public_key))
+        enrolled = Enrolled(speaker.id, speaker.name, speaker.place, key, self._sign(speaker, standing))
+        self._enrolled[speaker_id] = standing, enrolled
+        return enrolled
+
+    def put(self, speaker: Speaker) -> None:
+        """It was enrolled, renamed or moved."""
+        self._speakers[speaker.id] = speaker
+        self._enrolled.pop(speaker.id, None)
+
+    def drop(self, speaker_id: str) -> None:
+        self._speakers.pop(speaker_id, None)
+        self._enrolled.pop(speaker_id, None)
+
+    def moved(self, places: Mapping[str, Place]) -> list[str]:
+        """The places changed: whose placement says something else now."""
+        self._places = places
+        stale = [name for name, (standing, _) in self._enrolled.items() if self._now(name) != standing]
+        for name in stale:
+            del self._enrolled[name]
+        return stale
+
+    # --- what an enrolling speaker is given
+
+    def roots(self) -> Sequence[VerifyKey]:
+        return [self._keyring.root]
+
+    def chain(self) -> Sequence[str]:
+        return self._keyring.chain
+
+    def placement(self, speaker: Speaker) -> bytes:
+        return build_statement(self._sign(speaker, self._standing(speaker)))
+
+    def _now(self, speaker_id: str) -> _Standing | None:
+        speaker = self._speakers.get(speaker_id)
+        return self._standing(speaker) if speaker and speaker.place in self._territory() else None
+
+    def _standing(self, speaker: Speaker) -> _Standing:
+        own = inherited(self._places, speaker.place)
+        latency_ms = self._latency_ms if own.latency_ms is None else own.latency_ms
+        return _Standing(
+            self._territory().ancestry(speaker.place), latency_ms, Profile(own.profile or self._profile)
+        )
+
+    def _sign(self, speaker: Speaker, standing: _Standing) -> Statement:
+        version = self._clock.now_us()
+        content = Placement(speaker.id, version, standing.ancestry, standing.latency_ms, standing.profile)
+        return sign_statement(content, self._keyring.node)
+
+
+class LinkedSpeakers:
+    """What follows on the links when somebody edits the territory. Implements `Network` for the web."""
+
+    def __init__(self, roster: SpeakerRoster, links: Links, distribution: Distribution) -> None:
+        self._roster = roster
+        self._links = links
+        self._distribution = distribution
+
+    def places_changed(self, territory: Territory, places: Mapping[str, Place]) -> None:
+        """Whose placement has changed is told so, if it is linked."""
+        self._distribution.moved(territory)
+        for speaker in self._roster.moved(places):
+            if self._links.online(speaker):
+                self._tell(speaker)
+
+    def speaker_changed(self, speaker: Speaker) -> None:
+        self._roster.put(speaker)
+        self._tell(speaker.id)
+
+    def speaker_removed(self, speaker_id: str) -> None:
+        self._roster.drop(speaker_id)
+        self._links.drop(speaker_id, "revoked")
+
+    def _tell(self, speaker_id: str) -> None:
+        enrolled = self._roster.find(speaker_id)
+        if enrolled is None:
+            self._links.drop(speaker_id, "revoked")
+        else:
+            self._links.place(speaker_id, enrolled.placement)
