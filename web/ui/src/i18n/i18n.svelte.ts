@@ -1,0 +1,39 @@
+/* The language of the page. Vietnamese unless this browser chose English before. Owns the `lang` of the document. */
+
+import { ago, clock, count, time, type Lang } from '../model/format.ts'
+import { en } from './en.ts'
+import { vi, type Strings } from './vi.ts'
+
+const TABLES: Record<Lang, Strings> = { vi, en }
+const REMEMBERED = 'loa.lang'
+
+export class I18n {
+  lang: Lang = $state(localStorage.getItem(REMEMBERED) === 'en' ? 'en' : 'vi')
+  t: Strings = $derived(TABLES[this.lang])
+
+  constructor() {
+    document.documentElement.lang = this.lang
+  }
+
+  choose(lang: Lang): void {
+    this.lang = lang
+    localStorage.setItem(REMEMBERED, lang)
+    document.documentElement.lang = lang
+  }
+
+  n(value: number): string {
+    return count(value, this.lang)
+  }
+
+  time(at: string, nowMs: number): string {
+    return time(new Date(at), new Date(nowMs), this.lang)
+  }
+
+  ago(at: string, nowMs: number): string {
+    return ago(new Date(at), new Date(nowMs), this.lang)
+  }
+
+  clock(seconds: number): string {
+    return clock(seconds)
+  }
+}
