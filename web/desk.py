@@ -1,0 +1,182 @@
+"""The desk: everything the handlers work with, and the web's own background work.
+
+Laws: made once by `create_app`; `load` before the first request, `run` until the end. It gives the rooms
+below the news of an edit in one order: database, directory, air and roll, the rest of the network, the
+pages.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from ..errors import NotFoundError
+from ..station.content import ContentEvent
+from ..station.programs import ProgramState
+from ..station.speaker import Speaker
+from ..streamer.presence import Seat
+from .authority import Authority, OneAdministrator
+from .census import Census
+from .directory import Directory
+from .event_hub import EventHub
+from .feed import Feed
+from .ledger import Ledger
+from .log_in_guard import LogInGuard
+from .rate_limit import RateLimit
+from .reach_book import ReachBook
+from .recorder import Recorder
+from .recordings import Recordings
+from .services import Services
+from .session_book import SessionBook
+from .view import View
+
+ENROL_BURST, ENROL_REFILL_S = 30, 2.0
+"""A technician enrols a commune's clusters from behind one address; 80 random bits need no more than this."""
+
+RESTART_S = 1.0
+
+log = structlog.get_logger("web")
+
+
+class Desk:
+    """See the module. `document` is the OpenAPI document as bytes."""
+
+    def __init__(self, services: Services, document: bytes = b"{}") -> None:
+        self.services, self.document = services, document
+        self.restarts = 0
+        self._stops: list[Callable[[], None]] = []
+        self._settled: set[str] = set()
+        self._some_settled = asyncio.Event()
+        self.clock, self.station, self.air, self.roll = (
+            services.clock,
+            services.station,
+            services.air,
+            services.roll,
+        )
+        self.directory = Directory(services.station)
+        self.census = Census(services.air.territory)
+        self.ledger = Ledger()
+        self.reach_book = ReachBook()
+        self.hub = EventHub()
+        self.view = View(
+            self.air,
+            self.roll,
+            self.directory,
+            self.census,
+            self.ledger,
+            self.reach_book,
+            self.services.content.progress,
+        )
+        self.feed = Feed(
+            clock=services.clock,
+            clock_id=services.clock_id,
+            software=services.software,
+            air=self.air,
+            roll=self.roll,
+            directory=self.directory,
+            census=self.census,
+            ledger=self.ledger,
+            reach_book=self.reach_book,
+            view=self.view,
+            hub=self.hub,
+        )
+        self.recorder = Recorder(
+            self.station, services.emergencies, self.air, self.roll, self.directory, self.clock
+        )
+        self.recordings = Recordings(services.clip)
+        self.sessions = SessionBook(services.station, services.clock)
+        self.log_ins = LogInGuard(services.clock)
+        self.enrolments = RateLimit(ENROL_BURST, ENROL_REFILL_S)
+        self.authority: Authority = services.authority or OneAdministrator(self.directory)
+
+    async def load(self) -> None:
+        """Read what the database holds; the roll learns the rest. From here on nothing is missed."""
+        await self.directory.load()
+        for speaker in self.directory.speakers.values():
+            if speaker.id not in self.roll.states:
+                self.roll.enrol(seat_of(speaker))
+        self.census.set_territory(self.air.territory)
+        for name in self.directory.speakers:
+            self.feed.count(name)
+        self.feed.attach()
+        self.recorder.attach()
+        self._stops.append(self.services.content.subscribe(self._on_content))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for name, work in (
+                ("web feed", self.feed.run),
+                ("web recorder", self.recorder.run),
+                ("web sessions", self.sessions.run),
+                ("web content", self._follow_content),
+            ):
+                tasks.create_task(self._supervise(name, work), name=name)
+
+    async def close(self) -> None:
+        """After `run`: write what is left."""
+        for stop in self._stops:
+            stop()
+        self.feed.detach()
+        self.recorder.detach()
+        await self.recorder.journal_ends()
+        await self.recorder.drain()
+        self.recordings.close()
+
+    def _on_content(self, event: ContentEvent) -> None:
+        if event.state is not ProgramState.PREPARING:
+            self._settled.add(event.program)
+            self._some_settled.set()
+        self.feed.program_changed(event.program)
+
+    async def _follow_content(self) -> None:
+        """Programs that are ready, or have failed, as the database has them."""
+        while True:
+            await self._some_settled.wait()
+            self._some_settled.clear()
+            for name in list(self._settled):
+                try:
+                    self.directory.put_program(await self.station.programs.get(name))
+                except NotFoundError:
+                    self.directory.drop_program(name)
+                self._settled.discard(name)
+                self.feed.program_changed(name)
+
+    async def _supervise(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """A part that fails is told, counted and begun again: sound does not depend on it."""
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                self.restarts += 1
+                log.error("a part of the web failed and begins again", part=name, exc_info=error)
+            await asyncio.sleep(RESTART_S)
+
+    def air_has(self, broadcast_id: str) -> bool:
+        """Whether it is on air, paused, or waits for its microphone."""
+        return self.ledger.playing(broadcast_id) is not None
+
+    async def places_changed(self) -> None:
+        """The database has other places than before."""
+        territory = await self.directory.reload_places()
+        self.air.set_territory(territory)
+        self.services.network.places_changed()
+        self.feed.territory_changed()
+
+    def speaker_changed(self, speaker: Speaker) -> None:
+        """The database has enrolled, renamed or moved it."""
+        self.directory.put_speaker(speaker)
+        self.roll.enrol(seat_of(speaker))
+        self.services.network.speaker_changed(speaker)
+        self.feed.territory_changed()
+
+    def speaker_removed(self, speaker_id: str) -> None:
+        self.directory.drop_speaker(speaker_id)
+        self.census.remove(speaker_id)
+        self.services.network.speaker_removed(speaker_id)
+        self.roll.remove(speaker_id)
+        self.feed.territory_changed()
+
+
+def seat_of(speaker: Speaker) -> Seat:
+    return Seat(speaker.id, speaker.place, speaker.name)

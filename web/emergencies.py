@@ -1,0 +1,125 @@
+"""Raising an emergency, and stopping it.
+
+Laws: from the body to the air it takes the shortest way: the session from memory, the order from memory, at
+most one file opened, no database; on the air and into the synced journal at once, and the answer follows
+the journal; the database comes after (the emergency log sees to it). Stopping takes one person and one
+press.
+"""
+
+import structlog
+
+from ..codecs.tones import Chime
+from ..errors import ConflictError, OperatorError
+from ..station.broadcast import Broadcast
+from ..streamer.broadcast import OnAir, Order, Resume, ToneSource
+from ..wire.datagram import EndReason
+from ..wire.rank import BroadcastClass, Origin, Severity
+from .air_models import EmergencyIn, StartedOut, StoppedOut, StopQuery
+from .call import Call
+from .order_rules import acting_place, lasting_s, read_targets
+from .ordering import Material, material, new_id, outranked, record, started
+from .problem import HttpError
+
+ALL_CLEAR_S = 60
+"""The signal takes seconds; this is when it must be over whatever happens."""
+
+log = structlog.get_logger("emergency")
+
+
+async def start_emergency(call: Call, body: EmergencyIn) -> StartedOut:
+    """On air at once, over everything at its targets; answered when it is in the synced journal."""
+    desk, territory = call.desk, call.desk.air.territory
+    targets = read_targets(body.targets, territory)
+    at = acting_place(body.at, targets, territory)
+    call.require([at, *targets])
+    last_s = lasting_s(BroadcastClass.EMERGENCY, body.max_s)
+    made_of = await material(desk, body.source, lasting_s=last_s, emergency=True)
+    order = Order(
+        id=new_id(),
+        program_id=new_id(),
+        title=body.title,
+        targets=targets,
+        cls=BroadcastClass.EMERGENCY,
+        severity=Severity[body.severity.name],
+        issuer_place=at,
+        expires_us=desk.clock.now_us() + last_s * 1_000_000,
+        source=made_of.source,
+        origin=Origin.LIVE,
+        resume=Resume.CONTINUE,
+        chime=Chime.WARNING,
+        drill=body.drill,
+    )
+    on_air = await _raise(call, order, made_of)
+    return started(desk, on_air, await outranked(desk, on_air))
+
+
+async def _raise(call: Call, order: Order, made_of: Material) -> OnAir:
+    on_air = call.desk.air.start(
+        order
+    )  # its datagrams are with the senders: they go out while the disk syncs
+    kept = record(call.desk, order, on_air.started_us, made_of, call.person.id)
+    await _journal(call, kept)
+    return on_air
+
+
+async def _journal(call: Call, kept: Broadcast) -> None:
+    """A disk that fails does not silence an alert; it is told."""
+    try:
+        await call.desk.services.emergencies.started(kept)
+    except (OperatorError, OSError) as error:
+        log.error("an emergency is on air and not in the journal", broadcast=kept.id, error=str(error))
+        raise HttpError(
+            503,
+            f"the emergency is on air as {kept.id}, but the journal did not take it: {error}",
+            "journal",
+            f"a disk that takes it; to stop it: DELETE /api/v1/emergencies/{kept.id}",
+        ) from error
+
+
+async def _journal_end(call: Call) -> None:
+    try:
+        await call.desk.recorder.journal_ends()
+    except (OperatorError, OSError) as error:
+        raise HttpError(
+            503,
+            f"the emergency {call.id} has stopped, but the journal did not take that: {error}",
+            "journal",
+            "a disk that takes it; it is tried again until then",
+        ) from error
+
+
+async def stop_emergency(call: Call, query: StopQuery) -> StoppedOut:
+    """One person, one press. Answered when the end is in the synced journal."""
+    desk = call.desk
+    on_air = desk.air.get(call.id)
+    if on_air.order.cls is not BroadcastClass.EMERGENCY:
+        raise ConflictError(
+            f"broadcast {call.id} is no emergency, expected DELETE /api/v1/broadcasts/{call.id}"
+        )
+    call.require(on_air.order.targets)
+    ended = desk.air.stop(call.id, EndReason.STOPPED)
+    all_clear = await _all_clear(call, ended) if query.all_clear else None
+    await _journal_end(call)
+    return StoppedOut(id=call.id, all_clear=all_clear)
+
+
+async def _all_clear(call: Call, ended: OnAir) -> str:
+    """The all-clear signal, once, where the emergency was, at its rank."""
+    over, desk = ended.order, call.desk
+    order = Order(
+        id=new_id(),
+        program_id=new_id(),
+        title=over.title,
+        targets=over.targets,
+        cls=BroadcastClass.EMERGENCY,
+        severity=over.severity,
+        issuer_place=over.issuer_place,
+        expires_us=desk.clock.now_us() + ALL_CLEAR_S * 1_000_000,
+        source=ToneSource(repeat=1),
+        origin=over.origin,
+        resume=Resume.DROP,
+        chime=Chime.ALL_CLEAR,
+        drill=over.drill,
+    )
+    await _raise(call, order, Material(order.source))
+    return order.id

@@ -1,0 +1,105 @@
+"""From a body of the API to an order of the air: shared by broadcasts and emergencies.
+
+Law: it reads memory only, and the one file of the recording itself, in a thread of its own, so that an order
+never waits behind a log-in, an upload or the database.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from ..errors import ConflictError
+from ..station.broadcast import Broadcast
+from ..streamer.broadcast import EMERGENCY_REPEATS, FileSource, MicSource, OnAir, Order, Source, ToneSource
+from ..streamer.clips import Clip
+from .air_models import FileSourceIn, MicrophoneSourceIn, StartedOut, ToneSourceIn, WhipOut
+from .breath import Breath
+from .desk import Desk
+from .ledger import record_of
+from .model import moment
+
+OUTRANKED_SHOWN = 100
+MAX_REPEATS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is to sound, what it was called when it was stored, and the id it is stored under."""
+
+    source: Source
+    title: str = ""
+    program: str | None = None
+
+    @property
+    def live(self) -> bool:
+        return isinstance(self.source, MicSource)
+
+
+async def material(
+    desk: Desk, asked: FileSourceIn | MicrophoneSourceIn | ToneSourceIn, *, lasting_s: int, emergency: bool
+) -> Material:
+    """The source of an order. An alert from a file is said several times over."""
+    match asked:
+        case MicrophoneSourceIn():
+            return Material(MicSource())
+        case ToneSourceIn():
+            return Material(ToneSource())
+        case FileSourceIn():
+            clip, title = await _recording(desk, asked.program)
+            times = EMERGENCY_REPEATS if emergency else 1
+            if asked.repeat:
+                times = min(MAX_REPEATS, lasting_s * 50 // max(1, clip.frames) + 1)
+            return Material(FileSource(clip, times), title, asked.program)
+
+
+async def _recording(desk: Desk, program_id: str) -> tuple[Clip, str]:
+    program = desk.directory.program(program_id)
+    if program.folder is None:
+        raise ConflictError(f"program {program.title!r} is {program.state}, expected one that is ready")
+    return await desk.recordings.open(program.folder), program.title
+
+
+def new_id() -> str:
+    return secrets.token_hex(8)
+
+
+def started(desk: Desk, on_air: OnAir, outranked: tuple[list[str], int]) -> StartedOut:
+    """What the one who ordered it is told."""
+    order = on_air.order
+    return StartedOut(
+        id=order.id,
+        program=order.program_id,
+        reach=desk.view.reach_preview(order.targets),
+        whip=_whip(desk, order) if isinstance(order.source, MicSource) else None,
+        outranked=outranked[0],
+        outranked_places=outranked[1],
+    )
+
+
+def _whip(desk: Desk, order: Order) -> WhipOut:
+    token, expires_us = desk.services.tokens.issue(order.program_id)
+    return WhipOut(url=f"/whip/{order.program_id}", token=token, expires=moment(expires_us))
+
+
+async def outranked(desk: Desk, on_air: OnAir) -> tuple[list[str], int]:
+    """Places of its own where something of higher rank plays: the first hundred, and how many there are."""
+    winning = desk.air.get(on_air.order.id) if desk.air_has(on_air.order.id) else on_air
+    if winning.winning >= winning.places or winning.started_us == 0:
+        return [], 0
+    shown: list[str] = []
+    territory, breath = desk.air.territory, Breath()
+    for a, b in territory.covering(on_air.order.targets):
+        for place in territory.ids[a:b]:
+            program = desk.air.program_at(place)
+            if program is not None and program.id != on_air.order.program_id:
+                shown.append(place)
+            if len(shown) >= OUTRANKED_SHOWN:
+                return shown, winning.places - winning.winning
+            await breath.take()
+    return shown, winning.places - winning.winning
+
+
+def record(desk: Desk, order: Order, started_us: int, made_of: Material, account: str) -> Broadcast:
+    """For the ledger and the station."""
+    made = record_of(order, started_us or desk.clock.now_us(), program=made_of.program, account=account)
+    desk.ledger.note(made)
+    return made

@@ -1,0 +1,88 @@
+"""What the web needs of the rest of the house. The composition root fills it in; nothing here makes
+anything.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from ..clock import Clock
+from ..station.broadcast import Broadcast
+from ..station.content import ContentStore
+from ..station.speaker import Speaker
+from ..station.station import Station
+from ..streamer.air import Air
+from ..streamer.clips import Clip
+from ..streamer.presence import Roll
+from ..trust.keys import VerifyKey
+from .authority import Authority
+from .microphone_tokens import MicrophoneTokens
+
+
+class EmergencyLog(Protocol):
+    """Where an emergency is before it is acknowledged. Both return when it is on the disk."""
+
+    async def started(self, broadcast: Broadcast) -> None: ...
+    async def ended(self, broadcast_id: str, *, at_us: int, reason: str) -> None: ...
+
+
+class Credentials(Protocol):
+    """What a speaker is given to believe when it enrols."""
+
+    def roots(self) -> Sequence[VerifyKey]: ...
+
+    def chain(self) -> Sequence[str]:
+        """Grants from below the root down to this node."""
+        ...
+
+    def placement(self, speaker: Speaker) -> bytes:
+        """A signed statement of where it stands."""
+        ...
+
+
+class Network(Protocol):
+    """What else must follow when somebody edits the territory: links, placements."""
+
+    def places_changed(self) -> None:
+        """The air's territory is a new one already."""
+        ...
+
+    def speaker_changed(self, speaker: Speaker) -> None:
+        """Enrolled, renamed or moved."""
+        ...
+
+    def speaker_removed(self, speaker_id: str) -> None: ...
+
+
+Check = Callable[[], Awaitable[str | None]]
+"""A readiness check: None when all is well, else what is wrong, in a few words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """`mounted` are the handlers of the sound itself (/listen, /whip, /speaker/link)."""
+
+    clock: Clock
+    clock_id: str
+    software: str
+    station: Station
+    air: Air
+    roll: Roll
+    emergencies: EmergencyLog
+    credentials: Credentials
+    network: Network
+    tokens: MicrophoneTokens
+    content: ContentStore
+    clip: Callable[[str], Clip]
+    """Opens the stored recording in a folder of the content store; called in a thread."""
+    registry: CollectorRegistry
+    authority: Authority | None = None
+    """None: every account is the one administrator."""
+    mounted: Sequence[web.AbstractRouteDef] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    dist: Path = Path(__file__).parent / "dist"
+    link_path: str = "/speaker/link"

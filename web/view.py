@@ -1,0 +1,215 @@
+"""How the house looks from outside: the values of the rooms below, put together as the bodies of the API.
+
+Laws: it only reads, and only from memory (what has ended long ago comes as the station's record); each method
+makes one body, cheaply, so that whoever lists thousands can breathe in between. Used on the loop only.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ..station.broadcast import Broadcast
+from ..station.place import Place
+from ..station.programs import Program
+from ..station.speaker import Speaker
+from ..streamer.air import Air
+from ..streamer.broadcast import OnAir
+from ..streamer.presence import Presence, Roll
+from ..streamer.presence import SpeakerState as Standing
+from ..wire.report import SILENCE_DBFS, State
+from .air_models import BroadcastOut, BroadcastReach, Missing, ProgramOut, SourceOut
+from .census import Census
+from .directory import Directory
+from .ledger import Ledger, class_name, severity_name
+from .live_models import PlaceLive, SpeakerLive
+from .model import (
+    BroadcastState,
+    OriginName,
+    Problem,
+    ProgramState,
+    ResumeRule,
+    SpeakerState,
+    ViaName,
+    moment,
+)
+from .reach_book import ReachBook
+from .territory_models import PlaceOut, Playing, ReachOut, SpeakerOut
+
+MISSING_SHOWN = 50
+"""Names that fit a screen; the count is exact."""
+
+
+class View:
+    """See the module."""
+
+    def __init__(
+        self,
+        air: Air,
+        roll: Roll,
+        directory: Directory,
+        census: Census,
+        ledger: Ledger,
+        reach_book: ReachBook,
+        progress: Callable[[str], float | None],
+    ) -> None:
+        self._air, self._roll, self._directory = air, roll, directory
+        self._census, self._ledger, self._reach_book = census, ledger, reach_book
+        self._progress = progress
+
+    # --- the territory
+
+    def place(self, place: Place) -> PlaceOut:
+        count = self._census.of((place.id,))
+        return PlaceOut(
+            id=place.id,
+            parent=place.parent,
+            name=place.name,
+            slug=place.slug,
+            kind=place.kind,
+            path=place.path,
+            depth=place.depth,
+            position=place.position,
+            latency_ms=place.latency_ms,
+            profile=place.profile,
+            speakers=count.speakers,
+            online=count.online,
+            faulty=count.faulty,
+            playing=self.playing_at(place.id),
+        )
+
+    def place_live(self, place_id: str) -> PlaceLive:
+        count = self._census.of((place_id,))
+        return PlaceLive(
+            id=place_id,
+            speakers=count.speakers,
+            online=count.online,
+            faulty=count.faulty,
+            playing=self.playing_at(place_id),
+        )
+
+    def playing_at(self, place_id: str) -> Playing | None:
+        """What a speaker at this very place plays."""
+        program = self._air.program_at(place_id)
+        return self._ledger.playing(program.id) if program else None
+
+    def reach_preview(self, targets: Sequence[str]) -> ReachOut:
+        count = self._census.of(targets)
+        return ReachOut(speakers=count.speakers, online=count.online, places=count.places)
+
+    def speaker(self, speaker: Speaker) -> SpeakerOut:
+        live = self.speaker_live(speaker)
+        return SpeakerOut(
+            serial=speaker.serial,
+            notes=speaker.notes,
+            lat=speaker.lat,
+            lon=speaker.lon,
+            enrolled_at=moment(speaker.enrolled_at_us),
+            **live.model_dump(),
+        )
+
+    def speaker_live(self, speaker: Speaker) -> SpeakerLive:
+        standing = self._roll.states.get(speaker.id)
+        report = standing.report if standing else None
+        online = standing is not None and standing.presence is Presence.ONLINE
+        seen_us = (standing.last_seen_us if standing else None) or speaker.last_seen_us
+        loud = report is not None and report.level_dbfs > SILENCE_DBFS
+        return SpeakerLive(
+            id=speaker.id,
+            place=speaker.place,
+            name=speaker.name,
+            state=speaker_state(standing, speaker),
+            via=ViaName(standing.via) if standing and standing.via else None,
+            playing=self._ledger.playing(report.broadcast or "") if report and online else None,
+            level_dbfs=round(report.level_dbfs, 1) if report and online and loud else None,
+            delay_ms=report.delay_ms if report and online else None,
+            last_seen=moment(seen_us) if seen_us else None,
+        )
+
+    # --- the air
+
+    def broadcast(self, on_air: OnAir) -> BroadcastOut:
+        """One that is on air, waits for its microphone, or has ended lately."""
+        record = self._ledger.of(on_air)
+        return self._broadcast(record, on_air.started_us, self.reach(record.id)).model_copy(
+            update={
+                "state": BroadcastState(on_air.state.value),
+                "places": on_air.places,
+                "winning_places": on_air.winning,
+                "ended_at": moment(on_air.ended_us) if on_air.ended_us else None,
+                "reason": on_air.reason.name.lower() if on_air.reason else None,
+            }
+        )
+
+    def past(self, record: Broadcast, reach: BroadcastReach) -> BroadcastOut:
+        """One that the database remembers."""
+        return self._broadcast(record, record.started_us, reach)
+
+    def _broadcast(self, record: Broadcast, started_us: int, reach: BroadcastReach) -> BroadcastOut:
+        return BroadcastOut(
+            id=record.id,
+            title=record.title,
+            cls=class_name(record.cls),
+            severity=severity_name(record.cls, record.severity),
+            origin=OriginName(record.origin.name.lower()),
+            drill=record.drill,
+            source=SourceOut.model_validate({"kind": record.source, "program": record.program}),
+            targets=list(record.targets),
+            at=record.issuer_place,
+            issuer=self._directory.account_name(record.issuer_account),
+            resume=ResumeRule(record.resume),
+            state=BroadcastState.ENDED,
+            started_at=moment(started_us) if started_us else None,
+            expires=moment(record.expires_us),
+            ended_at=moment(record.ended_us) if record.ended_us else None,
+            reason=record.reason,
+            places=self._census.of(record.targets).places,
+            winning_places=0,
+            reach=reach,
+        )
+
+    def reach(self, broadcast_id: str) -> BroadcastReach:
+        """As far as speakers have reported; exact for what is on air or ended lately."""
+        missing = self._reach_book.missing(broadcast_id)
+        ordered = self._reach_book.ordered(broadcast_id)
+        known = self._directory.speakers
+        shown = [known[name] for name in sorted(missing)[:MISSING_SHOWN] if name in known]
+        return BroadcastReach(
+            ordered=ordered,
+            reached=ordered - len(missing),
+            missing=[self.missing(s.id, s.name, s.place) for s in shown],
+            missing_count=len(missing),
+        )
+
+    def missing(self, speaker_id: str, name: str, place_id: str) -> Missing:
+        place = self._directory.places.get(place_id)
+        return Missing(id=speaker_id, name=name, place=place_id, place_name=place.name if place else "")
+
+    # --- what is stored
+
+    def program(self, program: Program) -> ProgramOut:
+        found, progress = program.measured, self._progress(program.id)
+        return ProgramOut(
+            id=program.id,
+            title=program.title,
+            kind=program.kind,
+            state=ProgramState(program.state.value),
+            progress=None if progress is None else round(progress * 100, 1),
+            duration_s=found.duration_s if found else None,
+            loudness_lufs=found.loudness_lufs if found else None,
+            peaks=list(found.peaks) if found else [],
+            error=_problem_of(program.error),
+            created_at=moment(program.created_us),
+        )
+
+
+def speaker_state(standing: Standing | None, speaker: Speaker) -> SpeakerState:
+    """Linked and able to sound; linked and not; gone; never there since it was enrolled."""
+    if standing is None or standing.presence is not Presence.ONLINE:
+        seen = speaker.last_seen_us or (standing and standing.last_seen_us)
+        return SpeakerState.OFFLINE if seen else SpeakerState.NEVER
+    broken = standing.report is not None and standing.report.state is State.FAULT
+    return SpeakerState.FAULT if broken else SpeakerState.ONLINE
+
+
+def _problem_of(error: str | None) -> Problem | None:
+    if error is None:
+        return None
+    return Problem(what=error, where="file", expected="sound in any usual format")
