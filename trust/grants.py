@@ -187,6 +187,16 @@ class ChainStore:
         self._sessions.clear()
         return True
 
+    def expire(self, now_us: int) -> None:
+        """Drop the links that are over, to make room."""
+        for key_id, known in list(self._links.items()):
+            left = {issuer: link for issuer, link in known.items() if link.grant.expires_us > now_us}
+            if left:
+                self._links[key_id] = left
+            else:
+                del self._links[key_id]
+        self._sessions.clear()
+
     def tokens(self) -> tuple[str, ...]:
         """What to persist, in an order in which `learn` takes it back."""
         depth = {key_id: len(self._paths(key_id)[0].places) for key_id in self._links if self._paths(key_id)}

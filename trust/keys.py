@@ -19,14 +19,34 @@ FINGERPRINT_BYTES = 10
 """80 bits: a second key with the same fingerprint costs 2^80 key generations; 16 characters to type."""
 
 
+_FIELD = 2**255 - 19
+_WEAK = frozenset(
+    int.from_bytes(bytes.fromhex(y), "little")
+    for y in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+    )
+)
+"""The y of the eight points of small order: under such a key the signature of 64 zeros is right for some
+data, so it proves nothing. RFC 8032 leaves it to the application to refuse them; OpenSSL does not.
+"""
+
+
 class VerifyKey:
-    """A public key. Immutable, compared and hashed by its raw bytes."""
+    """A public key. Immutable, compared and hashed by its raw bytes. ValueError for what can be no honest
+    key.
+    """
 
     __slots__ = ("_digest", "_key", "key_id", "raw")
 
     def __init__(self, raw: bytes) -> None:
         if len(raw) != KEY_BYTES:
             raise ValueError(f"a public key has {KEY_BYTES} bytes, not {len(raw)}")
+        if (int.from_bytes(raw, "little") & (1 << 255) - 1) % _FIELD in _WEAK:
+            raise ValueError("a public key of small order: anyone could sign for it")
         self.raw = bytes(raw)
         self._key = Ed25519PublicKey.from_public_bytes(self.raw)
         self._digest = hashlib.sha256(self.raw).digest()
@@ -87,7 +107,8 @@ class SigningKey:
 
 
 def parse_key(raw: bytes) -> VerifyKey:
-    """A public key from outside; ProtocolError when it is not 32 bytes long."""
-    if len(raw) != KEY_BYTES:
-        raise ProtocolError(f"public key: {len(raw)} bytes, expected {KEY_BYTES}")
-    return VerifyKey(raw)
+    """A public key from outside."""
+    try:
+        return VerifyKey(raw)
+    except ValueError as error:
+        raise ProtocolError(f"public key: {error}, expected {KEY_BYTES} bytes of Ed25519") from error

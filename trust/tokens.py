@@ -22,7 +22,7 @@ from joserfc.jwk import OKPKey
 
 from ..errors import ProtocolError, RefusedError
 from .ids import is_id
-from .keys import SigningKey, VerifyKey
+from .keys import SigningKey, VerifyKey, parse_key
 
 MAX_TOKEN_BYTES = 4096
 """A link that names 64 places has about 2,000; a session's must leave room in a datagram and is about 400."""
@@ -169,16 +169,14 @@ def _parts(token: str) -> tuple[str, bytes]:
 
 def _parse_claims(text: bytes) -> Grant:
     claims = _claims(text)
-    subject = _unb64(_text(claims, "sub"), "sub")
-    if len(subject) != 32:
-        raise ProtocolError(f"grant: sub has {len(subject)} bytes, expected a key of 32")
+    subject = parse_key(_unb64(_text(claims, "sub"), "sub"))
     role = _text(claims, "rol")
     if role not in _ROLES:
         raise ProtocolError(f"grant: rol {role[:20]!r}, expected one of {', '.join(_ROLES)}")
     try:
         return Grant(
             _text(claims, "iss"),
-            VerifyKey(subject),
+            subject,
             Role(role),
             _integer(claims, "cls"),
             _integer(claims, "lvl"),
