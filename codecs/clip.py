@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .frame import FRAME_SAMPLES, GRID_SAMPLES, MP3_FRAME_SAMPLES, Pcm, whole
-from .mp3 import encode_aligned
+from .mp3 import AlignedMp3Encoder
 from .opus import OpusEncoder
 
 
@@ -38,9 +38,11 @@ def encode_clip(pcm: Pcm) -> EncodedClip:
     """`pcm` of any length, filled up with silence to the grid. About 3 % of its duration on one core."""
     padded = whole(pcm, GRID_SAMPLES)
     encoder = OpusEncoder()
+    mp3 = AlignedMp3Encoder()
+    mp3_packets = [packet for frame in blocks(padded, MP3_FRAME_SAMPLES) for packet in mp3.encode(frame)]
     return EncodedClip(
         opus_packets=tuple(encoder.encode(frame) for frame in blocks(padded, FRAME_SAMPLES)),
-        mp3_packets=tuple(encode_aligned(blocks(padded, MP3_FRAME_SAMPLES))),
+        mp3_packets=(*mp3_packets, *mp3.finish()),
     )
 
 

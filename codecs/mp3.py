@@ -8,10 +8,9 @@ in, one frame out, at once. There is no ID3, Xing or LAME header in what we send
 Delay. LAME holds back one frame and 1105 samples of filter delay. A live encoder is primed with a frame of
 silence, so that its first call already returns a frame: MP3 frame k sounds what was fed as frame k
 MP3_DELAY_SAMPLES (47 ms) late, which a listener over HTTP does not notice. What is encoded ahead
-(`encode_aligned`) has no such delay: its frame k sounds exactly the samples of frame k.
+(`AlignedMp3Encoder`) has no such delay: its frame k sounds exactly the samples of frame k.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,25 +109,28 @@ class Mp3Encoder:
         return packets[0]
 
 
-def encode_aligned(frames: Iterable[Pcm]) -> Iterator[bytes]:
-    """As many MP3 frames as frames (1152 samples each), each sounding exactly the samples of its own."""
-    encoder, carry, skip = Mp3Encoder(), silence(_ALIGN_SAMPLES), _ALIGN_FRAMES
-    for frame in _with_tail(frames):
-        joined = np.concatenate((carry, frame))
-        carry = joined[MP3_FRAME_SAMPLES:]
-        packet = encoder.encode(joined[:MP3_FRAME_SAMPLES])
-        if skip:
-            skip -= 1
-        else:
-            yield packet
+class AlignedMp3Encoder:
+    """An encoder of what is known ahead: frame k of its output sounds exactly the samples of frame k."""
 
+    def __init__(self) -> None:
+        self._encoder = Mp3Encoder()
+        self._carry = silence(_ALIGN_SAMPLES)
+        self._skip = _ALIGN_FRAMES
 
-def _with_tail(frames: Iterable[Pcm]) -> Iterator[Pcm]:
-    for frame in frames:
+    def encode(self, frame: Pcm) -> list[bytes]:
+        """The MP3 frame that this frame (1152 samples) completes: none at first, later one."""
         require_frame(frame, MP3_FRAME_SAMPLES)
-        yield frame
-    for _ in range(_ALIGN_FRAMES):
-        yield silence(MP3_FRAME_SAMPLES)
+        joined = np.concatenate((self._carry, frame))
+        self._carry = joined[MP3_FRAME_SAMPLES:]
+        packet = self._encoder.encode(joined[:MP3_FRAME_SAMPLES])
+        if self._skip:
+            self._skip -= 1
+            return []
+        return [packet]
+
+    def finish(self) -> list[bytes]:
+        """What is still due; after it, as many frames have come out as went in."""
+        return [packet for _ in range(_ALIGN_FRAMES) for packet in self.encode(silence(MP3_FRAME_SAMPLES))]
 
 
 def silence_frame() -> bytes:

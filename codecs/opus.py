@@ -40,8 +40,8 @@ since most losses are single; silence is reached at 100 ms, before a continued v
 _RETURN_SAMPLES = 480
 """10 ms from the faded level back to full, when packets come again."""
 
-_MAX_PACKET_BYTES = 1275
-"""RFC 6716 section 3.4: no longer frame exists."""
+_MAX_PACKET_BYTES = 1500
+"""More than any datagram carries; one frame of 20 ms is 1275 at most (RFC 6716 section 3.4)."""
 
 
 def packet_samples(packet: bytes) -> int:
@@ -92,8 +92,8 @@ class OpusDecoder:
     def decode(self, packet: bytes) -> Pcm:
         """960 samples. A packet that is none, or holds another duration, is a MediaError and changes
         nothing."""
-        if not 2 <= len(packet) <= _MAX_PACKET_BYTES:
-            raise MediaError(f"Opus packet of {len(packet)} bytes, expected 2 to {_MAX_PACKET_BYTES}")
+        if not 1 <= len(packet) <= _MAX_PACKET_BYTES:
+            raise MediaError(f"Opus packet of {len(packet)} bytes, expected 1 to {_MAX_PACKET_BYTES}")
         held = packet_samples(packet)
         if held != FRAME_SAMPLES:
             raise MediaError(f"Opus packet holds {held} samples, expected {FRAME_SAMPLES} (20 ms)")
