@@ -1,0 +1,157 @@
+"""The FIFO between a microphone's network and the grid: sound comes in bursts and goes out by the clock.
+
+Laws: `frame` always returns 960 samples, silence when there are none; the FIFO never holds more than
+`CAPACITY_SAMPLES`; what it keeps in reserve comes back to its target within a second after a glitch, and
+follows a clock that runs faster or slower, by leaving out or repeating a few milliseconds where the wave
+matches itself; the target rises when the reserve was too small and falls again, between fixed bounds. Pure:
+time is the calls of `frame`, one each 20 ms. Owned by its microphone.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codecs.frame import FRAME_SAMPLES, SAMPLE_RATE, Pcm, silence
+
+_MS = SAMPLE_RATE // 1000
+
+START_SAMPLES = 40 * _MS
+"""Held before sound begins: the frame that goes out and 20 ms for packets that come late."""
+
+MAX_TARGET_SAMPLES = 200 * _MS
+CAPACITY_SAMPLES = 500 * _MS
+"""More than this was held up on its way for longer than a loudspeaker can wait; the oldest is dropped."""
+
+RAISE_SAMPLES = 20 * _MS
+"""What the target grows by when the FIFO ran dry: one packet."""
+
+LOWER_SAMPLES = 1
+"""What it falls by each frame: 20 ms in 19 s. A network that stalls every few seconds keeps its reserve."""
+
+WINDOW_FRAMES = 15
+"""The reserve is the least that was left over within 300 ms, so that bursts are not taken for delay."""
+
+SLACK_SAMPLES = 10 * _MS
+"""Jitter of the reserve that is left alone."""
+
+BACKLOG_SAMPLES = 60 * _MS
+"""More than the target by this much when sound begins is what a stall held up: made up for at once."""
+
+DRY_SAMPLES = 2 * _MS
+"""Less reserve than this runs dry soon: stretch."""
+
+SPLICE_MIN = 5 * _MS
+SPLICE_MAX = 10 * _MS
+"""How much one splice leaves out or repeats: holds a multiple of the pitch of any voice above 100 Hz."""
+
+OVERLAP = 5 * _MS
+FADE_IN = np.linspace(0, 1, OVERLAP, dtype=np.float32)
+
+
+@dataclass(slots=True)
+class JitterCounters:
+    underruns: int = 0
+    overruns: int = 0
+    dropped_samples: int = 0
+    shortened: int = 0
+    stretched: int = 0
+
+
+class JitterFifo:
+    def __init__(self) -> None:
+        self.counters = JitterCounters()
+        self.target_samples = START_SAMPLES
+        self._held: Pcm = silence(0)
+        self._flowing = False
+        self._left_over: deque[int] = deque(maxlen=WINDOW_FRAMES)
+
+    @property
+    def held_samples(self) -> int:
+        return len(self._held)
+
+    def push(self, pcm: Pcm) -> None:
+        """Add sound that has come, of any length. Above the capacity all but the target is dropped."""
+        self._held = np.concatenate((self._held, pcm))
+        if len(self._held) > CAPACITY_SAMPLES:
+            excess = len(self._held) - self.target_samples
+            self.counters.overruns += 1
+            self.counters.dropped_samples += excess
+            self._held = self._held[excess:]
+            self._left_over.clear()
+
+    def frame(self) -> Pcm:
+        """The next 960 samples."""
+        if not self._flowing:
+            return self._begin()
+        if len(self._held) < FRAME_SAMPLES:
+            return self._run_dry()
+        self._recentre()
+        self.target_samples = max(START_SAMPLES, self.target_samples - LOWER_SAMPLES)
+        return self._take()
+
+    def _begin(self) -> Pcm:
+        if len(self._held) < self.target_samples:
+            return silence(FRAME_SAMPLES)
+        self._flowing = True
+        if len(self._held) > self.target_samples + BACKLOG_SAMPLES:
+            self._left_over.extend([len(self._held) - FRAME_SAMPLES] * WINDOW_FRAMES)
+        frame = self._take()
+        return np.concatenate((_scaled(frame[:OVERLAP], FADE_IN), frame[OVERLAP:]))
+
+    def _run_dry(self) -> Pcm:
+        """The last samples, faded out, and silence; then gather anew."""
+        self.counters.underruns += 1
+        self.target_samples = min(MAX_TARGET_SAMPLES, self.target_samples + RAISE_SAMPLES)
+        rest, self._held = self._held, silence(0)
+        self._flowing = False
+        self._left_over.clear()
+        fade = np.linspace(1, 0, len(rest), dtype=np.float32)
+        return np.concatenate((_scaled(rest, fade), silence(FRAME_SAMPLES - len(rest))))
+
+    def _take(self) -> Pcm:
+        frame, self._held = self._held[:FRAME_SAMPLES], self._held[FRAME_SAMPLES:]
+        self._left_over.append(len(self._held))
+        return frame
+
+    def _recentre(self) -> None:
+        """Leave out or repeat a few milliseconds when the reserve has been off its target for a window."""
+        if len(self._left_over) < WINDOW_FRAMES or len(self._held) < FRAME_SAMPLES + SPLICE_MAX + OVERLAP:
+            return
+        reserve = min(self._left_over)
+        if reserve > self.target_samples - FRAME_SAMPLES + SLACK_SAMPLES:
+            period = _period(self._held)
+            self._held = _without(self._held, period)
+            self.counters.shortened += 1
+            self._left_over = deque((left - period for left in self._left_over), WINDOW_FRAMES)
+        elif reserve < DRY_SAMPLES:
+            self._held = _with_repeat(self._held, _period(self._held))
+            self.counters.stretched += 1
+            self._left_over.clear()
+
+
+def _period(held: Pcm) -> int:
+    """The shift at which the next samples resemble themselves most (normalised correlation, as in WSOLA)."""
+    ahead = held[: SPLICE_MAX + OVERLAP].astype(np.float32)
+    likeness = np.correlate(ahead[SPLICE_MIN:], ahead[:OVERLAP], "valid")
+    energy = np.convolve(ahead[SPLICE_MIN:] ** 2, np.ones(OVERLAP, np.float32), "valid")
+    return SPLICE_MIN + int(np.argmax(likeness / np.sqrt(energy + 1)))
+
+
+def _without(held: Pcm, period: int) -> Pcm:
+    joint = _crossed(held[:OVERLAP], held[period : period + OVERLAP])
+    return np.concatenate((joint, held[period + OVERLAP :]))
+
+
+def _with_repeat(held: Pcm, period: int) -> Pcm:
+    joint = _crossed(held[period : period + OVERLAP], held[:OVERLAP])
+    return np.concatenate((held[:period], joint, held[OVERLAP:]))
+
+
+def _crossed(out: Pcm, into: Pcm) -> Pcm:
+    return np.rint(out * (1 - FADE_IN) + into * FADE_IN).astype(np.int16)
+
+
+def _scaled(pcm: Pcm, gains: npt.NDArray[np.float32]) -> Pcm:
+    return (pcm * gains).astype(np.int16)

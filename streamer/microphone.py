@@ -1,0 +1,49 @@
+"""A live microphone as a program reads it: one levelled frame each 20 ms, whatever its network does.
+
+Laws: `frame` never fails and never waits; silence stands for what is not there; after `close` it is silent
+and takes nothing more. Owned by the broadcast that waits for it; `Whip` (or whoever decodes) pushes into it.
+"""
+
+from ..codecs.frame import FRAME_SAMPLES, Pcm, silence
+from ..codecs.loudness import LiveLeveller
+from ..codecs.meter import Level, LevelMeter
+from .jitter import JitterCounters, JitterFifo
+
+
+class MicrophoneSource:
+    """`level` is of the sound as it came, before levelling, so that a mute or clipping microphone shows."""
+
+    def __init__(self) -> None:
+        self._fifo = JitterFifo()
+        self._leveller = LiveLeveller()
+        self._meter = LevelMeter()
+        self.level: Level = self._meter.measure(silence(FRAME_SAMPLES))
+        self.last_heard_us: int | None = None
+        self.closed = False
+
+    @property
+    def counters(self) -> JitterCounters:
+        return self._fifo.counters
+
+    @property
+    def delay_samples(self) -> int:
+        """What lies between arrival and air at this moment."""
+        return self._fifo.held_samples
+
+    def push(self, pcm: Pcm, now_us: int) -> None:
+        """Sound that has just come: int16 mono 48 kHz, of any length."""
+        if not self.closed:
+            self._fifo.push(pcm)
+            self.last_heard_us = now_us
+
+    def frame(self) -> Pcm:
+        """The next 960 samples."""
+        if self.closed:
+            return silence(FRAME_SAMPLES)
+        heard = self._fifo.frame()
+        self.level = self._meter.measure(heard)
+        return self._leveller.process(heard)
+
+    def close(self) -> None:
+        """End it. Closing twice is fine."""
+        self.closed = True
