@@ -7,6 +7,7 @@ files end together; on any error nothing is left in the folder. It blocks for ab
 the sound: run it in a worker process. Arguments and result can be pickled.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
