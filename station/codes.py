@@ -103,7 +103,7 @@ class Codes:
             if code.used_at_us is not None:
                 if known is None or known.id != code.used_by:
                     raise _no_good()
-                return known
+                return _not_blocked(known)
             if code.expires_us <= now_us:
                 raise _no_good()
             speaker = await _enrol(session, code, device, known, now_us)
@@ -133,16 +133,19 @@ async def _enrol(
     if known is None:
         new = NewSpeaker(code.place, code.name, device.public_key, device.serial, device.software)
         return await add_speaker(session, new, now_us)
-    if known.state is SpeakerState.BLOCKED:
-        raise DeniedError(
-            f"speaker {known.name!r} ({known.id}) is blocked; an administrator must allow it again first"
-        )
+    _not_blocked(known)
     await session.execute(
         sa.update(SpeakerRow)
         .where(SpeakerRow.id == known.id)
         .values(place=code.place, name=code.name, serial=device.serial, software=device.software)
     )
     return await get_speaker(session, known.id)
+
+
+def _not_blocked(speaker: Speaker) -> Speaker:
+    if speaker.state is SpeakerState.BLOCKED:
+        raise DeniedError(f"speaker {speaker.name!r} ({speaker.id}) is blocked; expected one that is allowed")
+    return speaker
 
 
 def _no_good() -> DeniedError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import ProtocolError
 from ..trust.ids import is_id
+from ..wire import report
 
 MAX_TIME_US = 2**63 - 1
 _DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
@@ -34,6 +35,23 @@ class Heard:
     level_dbfs: float | None
     started_at_us: int
     sounded_at_us: int | None
+
+    @classmethod
+    def reported(cls, speaker: str, said: report.Heard) -> "Heard":
+        """What the speaker at the other end of a link said in its report."""
+        return cls(
+            said.broadcast,
+            speaker,
+            said.program,
+            said.first_media_us,
+            said.last_media_us,
+            said.frames_played,
+            said.frames_concealed,
+            said.digest.hex(),
+            said.level_dbfs,
+            said.started_at_us,
+            said.sounded_at_us,
+        )
 
     def __post_init__(self) -> None:
         for name in ("broadcast", "speaker", "program"):

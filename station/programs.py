@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ..errors import NotFoundError
 from .database import Database
+from .measured import Measured
 from .schema import ProgramRow
 from .text import clean_name
 
@@ -21,20 +22,6 @@ class ProgramState(StrEnum):
     PREPARING = "preparing"
     READY = "ready"
     FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What preparing found: frames of 20 ms (Opus) and 24 ms (MP3), a picture of the wave of about 200 values
-    0..100.
-    """
-
-    frames: int
-    mp3_frames: int
-    duration_s: float
-    loudness_lufs: float
-    true_peak_dbtp: float
-    peaks: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
