@@ -15,6 +15,7 @@ only error is ProtocolError. Nothing here verifies: see verify.py.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from ..errors import ProtocolError
 from ..trust.ids import id_bytes
@@ -80,6 +81,7 @@ __all__ = [
 ]
 
 Sign = Callable[[bytes], bytes]
+Member = TypeVar("Member", BroadcastClass, EndReason)
 
 
 def _audio_bytes(sequence: int, media_us: int, codec: int, frames: Sequence[bytes]) -> bytes:
@@ -278,10 +280,12 @@ def _parse_start(body: bytes, flags: int) -> Start:
     grant = body[at : at + grant_bytes]
     if len(grant) != grant_bytes:
         raise ProtocolError(f"start: grant at byte {at}: {len(grant)} bytes, expected {grant_bytes}")
+    if not grant.isascii():
+        raise ProtocolError(f"start: grant at byte {at}: expected a token in ASCII")
     return Start(
         broadcast=broadcast.hex(),
         program=body[4:12].hex(),
-        cls=BroadcastClass(cls),
+        cls=_member(BroadcastClass, cls, "class"),
         detail=detail,
         level=level,
         flags=StartFlags(flags),
@@ -317,7 +321,14 @@ def _parse_end(body: bytes, flags: int) -> End:
             f"end: flags {flags} and {len(body)} bytes, expected 0 and {size} before the signature"
         )
     broadcast, last_sequence, at_us, reason = END.unpack_from(body, PREFIX.size)
-    return End(broadcast.hex(), body[4:12].hex(), last_sequence, at_us, EndReason(reason))
+    return End(broadcast.hex(), body[4:12].hex(), last_sequence, at_us, _member(EndReason, reason, "reason"))
+
+
+def _member(kind: type[Member], value: int, what: str) -> Member:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise ProtocolError(f"{what} {value}, expected one of {', '.join(map(repr, kind))}") from error
 
 
 def _parse_probe(data: bytes) -> Probe:

@@ -5,7 +5,7 @@ of answers the one with the smallest error bound speaks (half its round trip, pl
 have drifted since); an answer whose interval does not meet the estimate's is an outlier and changes nothing;
 network time as read from `FollowedClock` never runs backwards, and steps only at the first fix, at a new
 clock id, or when the local clock itself was broken (a laptop that slept), which shows as a run of outliers
-that agree with each other. Without answers it holds over, on the measured drift.
+that agree with each other. Without answers it holds over, on the drift that was measured.
 
 Pure: `local_us` is the follower's monotonic clock. Method: the clock filter and intersection idea of NTP
 (RFC 5905, section 10), reduced to one server.
@@ -13,6 +13,7 @@ Pure: `local_us` is the follower's monotonic clock. Method: the clock filter and
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from itertools import combinations
 
 WINDOW = 16
 FIX_SAMPLES = 4
@@ -26,15 +27,17 @@ MAX_DELAY_US = 2_000_000
 """A round trip longer than this says too little; and whoever holds answers back can shift a clock by half
 of it.
 """
-UNKNOWN_DRIFT_PPM = 100
-KNOWN_DRIFT_PPM = 15
-"""Crystals are good for 50 ppm and change by a few with the weather."""
-MAX_DRIFT_PPM = 200
+MAX_DRIFT_PPM = 100
+"""What a crystal may be off by; most are good for 50."""
+WANDER_PPM = 5
+"""What its drift may change by with the weather while the samples in hand are good."""
+ANCHORS = 12
+ANCHOR_EVERY_US = 600_000_000
+"""Two hours of one good sample each ten minutes: a 60 ms round trip then bounds the drift to about 8 ppm."""
 MAX_SLEW_PPM = 500
 MARGIN_US = 1_000
 """Time stamps are taken in user space, a scheduler away from the network."""
 LOST_AFTER = 4
-MIN_SPAN_US = 240_000_000
 MAX_ASKS = 8
 
 
@@ -45,6 +48,10 @@ class Sample:
     at_us: int
     offset_us: int
     delay_us: int
+
+    @property
+    def half_us(self) -> int:
+        return self.delay_us // 2 + MARGIN_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +78,27 @@ class PendingAsks:
 
 
 class OffsetFilter:
-    """A window of samples and what they say together."""
+    """A window of samples, older anchors, and what they say together: an offset, a drift, and how far off
+    both may be.
+
+    The error is a bound, not a guess: half a round trip holds the truth whatever way the delay was shared
+    out, and two such intervals bound the drift between them.
+    """
 
     def __init__(self) -> None:
         self._samples: deque[Sample] = deque(maxlen=WINDOW)
+        self._anchors: deque[Sample] = deque(maxlen=ANCHORS)
         self._strays: list[Sample] = []
         self.drift_ppm = 0.0
-        self._drift_known = False
+        self._drift_error_ppm = float(MAX_DRIFT_PPM)
         self.outliers = 0
         self.refused = 0
         self.resets = 0
+
+    @property
+    def young(self) -> bool:
+        """Not half full: worth asking quickly."""
+        return len(self._samples) < WINDOW // 2
 
     def feed(self, t1_us: int, t2_us: int, t3_us: int, t4_us: int) -> bool:
         """t1 sent and t4 received on the local clock, t2 received and t3 sent on the network's. False: not
@@ -95,14 +113,8 @@ class OffsetFilter:
             self.outliers += 1
             return self._stray(sample)
         self._strays.clear()
-        self._samples.append(sample)
-        self._fit_drift()
+        self._keep(sample)
         return True
-
-    @property
-    def young(self) -> bool:
-        """Not half full: worth asking quickly."""
-        return len(self._samples) < WINDOW // 2
 
     def estimate(self, local_us: int) -> Estimate | None:
         """None before the first fix."""
@@ -113,53 +125,60 @@ class OffsetFilter:
     def reset(self) -> None:
         """Another clock speaks, or the local one broke: nothing before counts."""
         self._samples.clear()
+        self._anchors.clear()
         self._strays.clear()
-        self.drift_ppm, self._drift_known = 0.0, False
+        self.drift_ppm, self._drift_error_ppm = 0.0, float(MAX_DRIFT_PPM)
+
+    def _keep(self, sample: Sample) -> None:
+        self._samples.append(sample)
+        if not self._anchors or sample.at_us - self._anchors[-1].at_us >= ANCHOR_EVERY_US:
+            self._anchors.append(min(self._samples, key=lambda one: self._bound(one, sample.at_us)))
+        self._bound_drift()
 
     def _best(self, local_us: int) -> Estimate:
         best = min(self._samples, key=lambda sample: self._bound(sample, local_us))
-        return Estimate(self._project(best, local_us), self._bound(best, local_us))
+        offset_us = best.offset_us + round((local_us - best.at_us) * self.drift_ppm / 1_000_000)
+        return Estimate(offset_us, self._bound(best, local_us))
 
     def _bound(self, sample: Sample, local_us: int) -> int:
-        ppm = KNOWN_DRIFT_PPM if self._drift_known else UNKNOWN_DRIFT_PPM
-        return sample.delay_us // 2 + abs(local_us - sample.at_us) * ppm // 1_000_000 + MARGIN_US
-
-    def _project(self, sample: Sample, local_us: int) -> int:
-        return sample.offset_us + round((local_us - sample.at_us) * self.drift_ppm / 1_000_000)
+        return sample.half_us + round(abs(local_us - sample.at_us) * self._drift_error_ppm / 1_000_000)
 
     def _agrees(self, sample: Sample) -> bool:
+        """Two intervals that both hold the truth meet."""
         if not self._samples:
             return True
         known = self._best(sample.at_us)
-        apart_us = abs(sample.offset_us - known.offset_us)
-        return apart_us <= known.error_us + sample.delay_us // 2 + MARGIN_US
+        return abs(sample.offset_us - known.offset_us) <= known.error_us + sample.half_us
 
     def _stray(self, sample: Sample) -> bool:
         """A run of outliers that agree with each other is the truth, and the window is what is wrong."""
-        first = self._strays[0] if self._strays else sample
-        if abs(sample.offset_us - first.offset_us) > (sample.delay_us + first.delay_us) // 2 + 2 * MARGIN_US:
+        if self._strays and abs(sample.offset_us - self._strays[0].offset_us) > 2 * MARGIN_US + max(
+            sample.half_us, self._strays[0].half_us
+        ):
             self._strays.clear()
         self._strays.append(sample)
         if len(self._strays) < LOST_AFTER:
             return False
         found = tuple(self._strays)
         self.reset()
-        self._samples.extend(found)
+        for one in found:
+            self._keep(one)
         self.resets += 1
         return True
 
-    def _fit_drift(self) -> None:
-        """Least squares over the samples that hardly queued, once they span four minutes."""
-        least_us = min(sample.delay_us for sample in self._samples)
-        good = [sample for sample in self._samples if sample.delay_us <= 2 * least_us + 2 * MARGIN_US]
-        if good[-1].at_us - good[0].at_us < MIN_SPAN_US or len(good) < FIX_SAMPLES:
-            return
-        mid_at = sum(sample.at_us for sample in good) / len(good)
-        mid_offset = sum(sample.offset_us for sample in good) / len(good)
-        spread = sum((sample.at_us - mid_at) ** 2 for sample in good)
-        slope = sum((s.at_us - mid_at) * (s.offset_us - mid_offset) for s in good) / spread * 1_000_000
-        self.drift_ppm = max(-MAX_DRIFT_PPM, min(MAX_DRIFT_PPM, slope))
-        self._drift_known = True
+    def _bound_drift(self) -> None:
+        """Every two samples bound it by the steepest and the flattest line through both their intervals."""
+        low, high = -float(MAX_DRIFT_PPM), float(MAX_DRIFT_PPM)
+        for a, b in combinations((*self._anchors, *self._samples), 2):
+            gone_us = abs(b.at_us - a.at_us)
+            if gone_us < BURST_EVERY_US:
+                continue
+            rise_us = (b.offset_us - a.offset_us) * (1 if b.at_us > a.at_us else -1)
+            spread_us = a.half_us + b.half_us
+            low = max(low, (rise_us - spread_us) * 1_000_000 / gone_us - WANDER_PPM)
+            high = min(high, (rise_us + spread_us) * 1_000_000 / gone_us + WANDER_PPM)
+        self.drift_ppm = (low + high) / 2
+        self._drift_error_ppm = max(abs(high - low) / 2, float(WANDER_PPM))
 
 
 class FollowedClock:
