@@ -11,7 +11,7 @@ from ..errors import ProtocolError
 from ..trust.keys import VerifyKey
 from ..wire.datagram import Parsed, parse_datagram
 
-MAX_CACHED = 256
+MAX_CACHED = 64
 """Enough for what is under way twice; a simulation asks for more."""
 
 
@@ -22,12 +22,12 @@ class Checked:
 
     def __init__(self, parsed: Parsed) -> None:
         self.parsed = parsed
-        self._verdicts: dict[bytes, bool] = {}
+        self._verdicts: dict[VerifyKey, bool] = {}
 
     def signed_by(self, key: VerifyKey) -> bool:
-        verdict = self._verdicts.get(key.raw)
+        verdict = self._verdicts.get(key)
         if verdict is None:
-            verdict = self._verdicts[key.raw] = key.verify(self.parsed.signature, self.parsed.signed)
+            verdict = self._verdicts[key] = key.verify(self.parsed.signature, self.parsed.signed)
         return verdict
 
 
@@ -41,12 +41,15 @@ class Checks:
         try:
             return self._known[data]
         except KeyError:
-            pass
-        try:
-            checked = Checked(parse_datagram(data))
-        except ProtocolError:
-            checked = None
+            checked = _parse(data)
         self._known[data] = checked
         if len(self._known) > self._most:
             self._known.popitem(last=False)
         return checked
+
+
+def _parse(data: bytes) -> Checked | None:
+    try:
+        return Checked(parse_datagram(data))
+    except ProtocolError:
+        return None

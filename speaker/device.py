@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import numpy.typing as npt
 import sounddevice
 
@@ -20,7 +21,7 @@ from .line import Line
 BLOCK_SAMPLES = 480
 """10 ms: how often the device asks."""
 
-RENDER_AHEAD_US = 40_000
+RENDER_AHEAD_US = 20_000
 """Frames are made this much before the device takes them, so that a busy event loop is not heard."""
 
 RUNAWAY_S = 0.25
@@ -41,7 +42,7 @@ class DeviceOutput:
 
     wants_sound = True
 
-    def __init__(self, name: str | None, now_us: Callable[[], int]) -> None:
+    def __init__(self, name: str | None, now_us: Callable[[], int | None]) -> None:
         self._name, self._now_us = name, now_us
         self._line = Line()
         self._closing = threading.Event()
@@ -65,6 +66,10 @@ class DeviceOutput:
     def error_us(self) -> int:
         """How much later than it should the sound came at the last block."""
         return self._line.error_us
+
+    @property
+    def broken(self) -> bool:
+        return not self._stream.active
 
     def play(self, frame: Pcm, at_us: int) -> None:
         self._line.put(frame, at_us)
@@ -104,14 +109,18 @@ class DeviceOutput:
         self.reopened += 1
 
     def _fill(
-        self, out: npt.NDArray[Pcm], frames: int, times: _TimeInfo, _status: sounddevice.CallbackFlags
+        self, out: npt.NDArray[np.int16], frames: int, times: _TimeInfo, _status: sounddevice.CallbackFlags
     ) -> None:
         ahead_s = self._given / SAMPLE_RATE - (time.monotonic() - self._since_s)
         if ahead_s > RUNAWAY_S:
             self._closing.wait(ahead_s - RUNAWAY_S)
         self._given += frames
         wait_s = max(times.outputBufferDacTime - times.currentTime, 0.0)
-        out[:, 0] = self._line.take(frames, self._now_us() + int(wait_s * 1_000_000))
+        now_us = self._now_us()
+        if now_us is None:
+            out[:] = 0
+        else:
+            out[:, 0] = self._line.take(frames, now_us + int(wait_s * 1_000_000))
 
 
 def _names() -> str:

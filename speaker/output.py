@@ -37,6 +37,16 @@ class Output(Protocol):
         """960 samples, the first of which sounds at network time `at_us`."""
         ...
 
+    @property
+    def broken(self) -> bool:
+        """It makes no sound although it should."""
+        ...
+
+    @property
+    def error_us(self) -> int:
+        """How much later than it should the sound comes."""
+        ...
+
     def idle(self, now_us: int) -> None:
         """Nothing is on air; called every second or so."""
         ...
@@ -49,6 +59,8 @@ class NullOutput:
 
     wants_sound = False
     lead_us = 0
+    broken = False
+    error_us = 0
 
     def play(self, frame: Pcm, at_us: int) -> None:
         pass
@@ -66,17 +78,19 @@ class WavOutput:
 
     wants_sound = True
     lead_us = 0
+    broken = False
+    error_us = 0
 
-    def __init__(self, path: Path, begins_at_us: int, now_us: Callable[[], int]) -> None:
-        self._path, self._begins_at_us, self._now_us = path, begins_at_us, now_us
+    def __init__(self, path: Path) -> None:
+        """Sample 0 is at the network time at which it is first told of any."""
+        self._path = path
+        self._begins_at_us: int | None = None
         self._samples = 0
-        self._flushed_us = begins_at_us
+        self._flushed_us = 0
         self.dropped_samples = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: BinaryIO = path.open("wb")
         self._file.write(_header(0))
-        side_car = {"sample_0_network_us": begins_at_us, "sample_rate": SAMPLE_RATE, "channels": 1}
-        path.with_name(path.name + ".json").write_text(json.dumps(side_car) + "\n", encoding="utf-8")
 
     def play(self, frame: Pcm, at_us: int) -> None:
         at = self._index(at_us)
@@ -92,14 +106,19 @@ class WavOutput:
         self._flush(now_us)
 
     def close(self) -> None:
-        """Ends with silence up to now. Closing twice is fine."""
+        """Ends with the last that it was told of. Closing twice is fine."""
         if self._file.closed:
             return
-        self._silence_to(self._index(self._now_us()))
-        self._flush(self._now_us())
+        self._flush(self._flushed_us)
         self._file.close()
 
     def _index(self, at_us: int) -> int:
+        """The sample that sounds at a network time."""
+        if self._begins_at_us is None:
+            self._begins_at_us = at_us
+            told = {"sample_0_network_us": at_us, "sample_rate": SAMPLE_RATE, "channels": 1}
+            side_car = self._path.with_name(self._path.name + ".json")
+            side_car.write_text(json.dumps(told) + "\n", encoding="utf-8")
         return (at_us - self._begins_at_us) * (SAMPLE_RATE // 1000) // 1000
 
     def _silence_to(self, at: int) -> None:
@@ -129,24 +148,25 @@ def _header(data_bytes: int) -> bytes:
     )
 
 
-def open_output(spec: str, now_us: Callable[[], int]) -> Output:
-    """`null`, `wav:FILE`, `device` or `device:NAME`. A file begins, and a device opens, now.
+def open_output(spec: str, now_us: Callable[[], int | None]) -> Output:
+    """`null`, `wav:FILE`, `device` or `device:NAME`. Opening a device blocks: call from a thread.
 
     ConfigError for anything else, and where the file or the device cannot be opened.
     """
+    check_output(spec)
     kind, _, name = spec.partition(":")
-    if spec == "null":
+    if kind == "null":
         return NullOutput()
-    if kind == "wav" and name:
+    if kind == "wav":
         try:
-            return WavOutput(Path(name), now_us(), now_us)
+            return WavOutput(Path(name))
         except OSError as error:
             raise ConfigError(f"output {spec!r}: {error}, expected a file that can be written") from error
-    if kind == "device":
+    try:
         from .device import DeviceOutput  # loads PortAudio, which only a sounding speaker has
-
-        return DeviceOutput(name or None, now_us)
-    raise ConfigError(f"output {spec!r}: expected null, wav:FILE, device or device:NAME")
+    except OSError as error:
+        raise ConfigError(f"output {spec!r}: {error}, expected PortAudio (Debian: libportaudio2)") from error
+    return DeviceOutput(name or None, now_us)
 
 
 def check_output(spec: str) -> None:

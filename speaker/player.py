@@ -103,17 +103,17 @@ class Timeline:
         k, self.next_k = self.next_k, self.next_k + 1
         active = self._selector.at(k)
         if active is None:
-            self._turn_to(None)
+            self._turn_to(None, k)
             self._shelf.passed(k)
             return Slot(k, None, None, True)
-        self._turn_to(active)
+        self._turn_to(active, k)
         packet = self._shelf.take(active.broadcast, k)
         after = self._selector.at(k + 1)
         self._shelf.passed(k)
         self._count(k, packet, sounds_at_us)
         return Slot(k, active, packet, after is None or after.broadcast != active.broadcast)
 
-    def _turn_to(self, active: Active | None) -> None:
+    def _turn_to(self, active: Active | None, k: int) -> None:
         """Another broadcast sounds, or none: the stretch of the one before is complete."""
         now = active.broadcast if active else None
         if now == (self.tally.broadcast if self.tally else None):
@@ -121,7 +121,7 @@ class Timeline:
         if self.tally and self.tally.frames_played:
             self.finished.append(self.tally)
         self._missing = 0
-        self.tally = Tally(active.broadcast, active.program, active.verified_us) if active else None
+        self.tally = Tally(active, k) if active else None
 
     def _count(self, k: int, packet: bytes | None, sounds_at_us: int) -> None:
         tally = self.tally

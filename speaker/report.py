@@ -10,20 +10,20 @@ from collections.abc import Mapping
 
 from ..codecs.frame import FRAME_US
 from ..wire.report import SILENCE_DBFS, Heard
+from .selector import Active
 
 
 class Tally:
     """What was played of one broadcast in one stretch."""
 
-    def __init__(self, broadcast: str, program: str, started_at_us: int) -> None:
-        """`started_at_us`: network time at which its start was first verified."""
-        self.broadcast, self.program, self.started_at_us = broadcast, program, started_at_us
+    def __init__(self, active: Active, first_k: int) -> None:
+        self.broadcast, self.program = active.broadcast, active.program
+        self._verified_us = active.verified_us
         self.sounded_at_us = 0
         self.frames_played = 0
         self.frames_concealed = 0
         self.level_dbfs = SILENCE_DBFS
-        self._first_k = 0
-        self._last_k = 0
+        self._first_k = self._last_k = first_k
         self._hash = hashlib.sha256()
 
     def played(self, k: int, packet: bytes, sounds_at_us: int) -> None:
@@ -34,6 +34,7 @@ class Tally:
         self._hash.update(hashlib.sha256(packet).digest())
 
     def heard(self) -> Heard:
+        """Before anything was played it says that the broadcast was verified, and nothing more."""
         return Heard(
             broadcast=self.broadcast,
             program=self.program,
@@ -43,7 +44,7 @@ class Tally:
             frames_concealed=self.frames_concealed,
             digest=self._hash.digest(),
             level_dbfs=self.level_dbfs,
-            started_at_us=self.started_at_us,
+            started_at_us=self._verified_us,
             sounded_at_us=self.sounded_at_us,
         )
 
@@ -57,8 +58,8 @@ class Counters:
     def add(self, name: str, count: int = 1) -> None:
         self._counts[name] += count
 
-    def refused(self, reason: str) -> None:
-        self._counts[f"refused_{reason}"] += 1
+    def refused(self, reason: str, count: int = 1) -> None:
+        self._counts[f"refused_{reason}"] += count
 
     def __getitem__(self, name: str) -> int:
         return self._counts[name]

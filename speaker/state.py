@@ -20,6 +20,7 @@ from ..trust.statements import Statement, build_statement, parse_statement
 
 _IDENTITY = "identity.json"
 _MEMORY = "memory.json"
+_ENROLLING = "enrolling.json"
 _LOCK = "lock"
 _VERSION = 1
 
@@ -39,11 +40,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What changes: the highest media time acted on, ended broadcasts with their expiry, grants and
+    """What changes: the highest media time acted on, grants and
     statements."""
 
     floor_us: int = 0
-    ended: Mapping[str, int] = field(default_factory=dict)
     chain: tuple[str, ...] = ()
     placement: Statement | None = None
     volumes: tuple[Statement, ...] = ()
@@ -86,6 +86,19 @@ class StateFolder:
             os.close(self._lock_fd)
             self._lock_fd = None
 
+    def enrolling_key(self) -> SigningKey:
+        """A new key pair, stored before it is shown to a node; the same one until the enrolment has
+        succeeded."""
+        stored = self._read(_ENROLLING)
+        if stored is None:
+            key = SigningKey.generate()
+            self._write(_ENROLLING, {"version": _VERSION, "key": key.private_bytes().hex()})
+            return key
+        try:
+            return SigningKey.from_bytes(bytes.fromhex(_text(stored, "key")))
+        except ValueError as error:
+            raise self._damaged(_ENROLLING, error) from error
+
     def save_identity(self, identity: Identity) -> None:
         self._write(
             _IDENTITY,
@@ -99,6 +112,7 @@ class StateFolder:
                 "link": identity.link,
             },
         )
+        (self._folder / _ENROLLING).unlink(missing_ok=True)
 
     def load_identity(self) -> Identity:
         """ConfigError when there is none, or it does not read."""
@@ -125,7 +139,6 @@ class StateFolder:
             {
                 "version": _VERSION,
                 "floor_us": memory.floor_us,
-                "ended": dict(memory.ended),
                 "chain": list(memory.chain),
                 "placement": build_statement(memory.placement).hex() if memory.placement else None,
                 "volumes": [build_statement(statement).hex() for statement in memory.volumes],
@@ -139,13 +152,9 @@ class StateFolder:
         if stored is None:
             return Memory()
         try:
-            ended = stored["ended"]
-            if not isinstance(ended, dict):
-                raise ValueError("ended is no map")
             placement = stored["placement"]
             return Memory(
                 floor_us=_integer(stored["floor_us"]),
-                ended={str(broadcast): _integer(until) for broadcast, until in ended.items()},
                 chain=_texts(stored, "chain"),
                 placement=None if placement is None else _statement(str(placement)),
                 volumes=tuple(_statement(item) for item in _texts(stored, "volumes")),

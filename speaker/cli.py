@@ -1,0 +1,66 @@
+"""`loa speaker`: the command line of a loudspeaker."""
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ConfigError, PeerError
+from .agent import SpeakerAgent, SpeakerConfig
+
+
+def speaker(
+    state: Annotated[Path, typer.Option(help="Folder of this speaker's identity; one per speaker.")],
+    node: Annotated[
+        str, typer.Option(help="URL of the node. Later starts know it; a different one moves the speaker.")
+    ] = "",
+    enrol: Annotated[
+        str | None, typer.Option(metavar="CODE", help="One-time code; not looked at once it is enrolled.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option(help="null, wav:FILE, device, or device:NAME (part of a sound device's name).")
+    ] = "device",
+    serial: Annotated[str, typer.Option(help="Serial number of the device, as printed on it.")] = "",
+    ca: Annotated[
+        Path | None, typer.Option(help="Certificate (PEM) to believe, for a node that made its own.")
+    ] = None,
+    check_tls: Annotated[
+        bool,
+        typer.Option(
+            help="Whether to check the node's certificate. Without it everything that sounds is still verified; "
+            "what this speaker reports may be read by others."
+        ),
+    ] = True,
+) -> None:
+    """Be a loudspeaker: enrol once, then play what the node sends, if it is signed by who may.
+
+    Example: loa speaker --node https://loa.example:8443 --enrol 7K3M-... --state /var/lib/loa-speaker
+    --output device
+    """
+    try:
+        config = SpeakerConfig(
+            node=node, state=state, code=enrol, output=output, serial=serial, tls=_tls(ca, check=check_tls)
+        )
+    except ConfigError as error:
+        typer.echo(f"loa speaker: {error}", err=True)
+        raise typer.Exit(2) from error
+    try:
+        asyncio.run(SpeakerAgent(config).run())
+    except (ConfigError, PeerError) as error:
+        typer.echo(f"loa speaker: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _tls(ca: Path | None, *, check: bool) -> ssl.SSLContext | bool:
+    if not check:
+        return False
+    if ca is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"--ca {ca}: {error}, expected a certificate in PEM") from error

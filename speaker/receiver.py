@@ -1,0 +1,118 @@
+"""The UDP socket of a speaker.
+
+Laws: one IPv6 socket that takes IPv4 as well (or IPv4 alone, where there is no IPv6); what does not come from
+an edge the node named is counted and not looked at; reading never holds the loop for long. Owned by the
+agent.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from ..errors import ConfigError
+from .path import Endpoint
+from .report import Counters
+
+READ_AT_ONCE = 64
+"""Datagrams per turn of the loop: 10 ms of work at the worst, then others have theirs."""
+
+RECEIVE_BUFFER_BYTES = 256 * 1024
+"""Over ten seconds of audio: a loop that stalls for a second loses nothing."""
+
+MAX_DATAGRAM_BYTES = 2048
+"""More than any of ours, so that one that is too long is seen to be."""
+
+
+class Receiver:
+    def __init__(self, counters: Counters, on_datagram: Callable[[bytes], None]) -> None:
+        self._counters, self._on_datagram = counters, on_datagram
+        self._socket = _open()
+        self._resolved: dict[Endpoint, tuple[str, int]] = {}
+        self._edges: frozenset[tuple[str, int]] = frozenset()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        loop.add_reader(self._socket.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Closing twice is fine."""
+        if self._loop is not None and self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    async def resolve(self, endpoints: tuple[Endpoint, ...], link_host: str) -> None:
+        """Find the addresses of the edges; an empty host is that of the link. One that has none is left
+        out."""
+        loop = asyncio.get_running_loop()
+        resolved: dict[Endpoint, tuple[str, int]] = {}
+        for endpoint in endpoints:
+            host, port = endpoint
+            with contextlib.suppress(OSError):
+                found = await loop.getaddrinfo(
+                    host or link_host,
+                    port,
+                    family=self._socket.family,
+                    type=socket.SOCK_DGRAM,
+                    flags=socket.AI_V4MAPPED | socket.AI_ALL if self._socket.family == socket.AF_INET6 else 0,
+                )
+                resolved[endpoint] = _address(found[0][4])
+        self._resolved = resolved
+        self._edges = frozenset(resolved.values())
+
+    def send(self, endpoint: Endpoint, data: bytes) -> None:
+        address = self._resolved.get(endpoint)
+        if address is None:
+            self._counters.add("unsent")
+            return
+        try:
+            self._socket.sendto(data, address)
+        except OSError:
+            self._counters.add("unsent")
+
+    def _readable(self) -> None:
+        for _ in range(READ_AT_ONCE):
+            try:
+                data, source = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._counters.add("icmp")  # an error that an earlier datagram met on its way
+                continue
+            if _address(source) not in self._edges:
+                self._counters.refused("address")
+                continue
+            self._on_datagram(data)
+
+
+def _address(address: tuple[object, ...]) -> tuple[str, int]:
+    """Host and port, the host in one spelling."""
+    host, port = str(address[0]).partition("%")[0], address[1]
+    assert isinstance(port, int)  # noqa: S101 - a socket's address is (host, port, ...)
+    return str(ipaddress.ip_address(host)), port
+
+
+def _open() -> socket.socket:
+    opened = _bound(socket.AF_INET6, "::") or _bound(socket.AF_INET, "0.0.0.0")
+    if opened is None:
+        raise ConfigError("UDP: no socket can be opened, expected IPv4 or IPv6 on this machine")
+    opened.setblocking(False)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    return opened
+
+
+def _bound(family: socket.AddressFamily, host: str) -> socket.socket | None:
+    try:
+        opened = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    try:
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        opened.bind((host, 0))
+    except OSError:
+        opened.close()
+        return None
+    return opened
