@@ -237,9 +237,10 @@ class ContentStore:
             measured = await self._preparer.prepare(upload, folder, lambda part: self._note(program_id, part))
             await self._on_disk(self._shelf.put, program_id, measured)
         except (LoaError, OSError) as problem:
-            await self._station.programs.failed(program_id, str(problem))
+            error = str(problem).replace(upload.name, "the file")
+            await self._station.programs.failed(program_id, error)
             await self._on_disk(self._shelf.discard, program_id)
-            return ContentEvent(program_id, ProgramState.FAILED, error=str(problem))
+            return ContentEvent(program_id, ProgramState.FAILED, error=error)
         await self._station.programs.ready(program_id, folder=program_id, measured=measured)
         return ContentEvent(program_id, ProgramState.READY)
 

@@ -34,6 +34,9 @@ def main(arguments: list[str]) -> int:
     except MediaError as problem:
         _tell(out, {"error": str(problem)})
         return 1
+    except OSError as problem:
+        _tell(out, {"error": f"preparing it failed: {problem}; expected a disk with room"})
+        return 1
     measured = Measured(
         done.frames,
         done.mp3_frames,

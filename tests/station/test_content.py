@@ -39,7 +39,8 @@ class FakePreparer:
         self.most_at_once = max(self.at_once, self.most_at_once)
         self.started.set()
         try:
-            return await self._prepare(source.read_bytes(), folder, on_progress)
+            data = await asyncio.to_thread(source.read_bytes)
+            return await self._prepare(data, folder, on_progress)
         finally:
             self.at_once -= 1
 
