@@ -1,4 +1,4 @@
-"""A short piece of sound, encoded once in both codecs and kept in memory.
+"""A signal, encoded once in both codecs and kept in memory.
 
 Laws: immutable; made by fresh encoders, so that it may be spliced in anywhere; a whole number of
 GRID_SAMPLES long, so that it ends on both grids. It reads like stored audio: by number of the frame.
@@ -35,9 +35,9 @@ class EncodedClip:
 
 
 def encode_clip(pcm: Pcm) -> EncodedClip:
-    """`pcm` of any length, filled up with silence to the grid. About 3 % of its duration on one core."""
+    """A signal of any length, filled up with silence to the grid. About 3 % of its duration on one core."""
     padded = whole(pcm, GRID_SAMPLES)
-    encoder = OpusEncoder()
+    encoder = OpusEncoder(tonal=True)
     mp3 = AlignedMp3Encoder()
     mp3_packets = [packet for frame in blocks(padded, MP3_FRAME_SAMPLES) for packet in mp3.encode(frame)]
     return EncodedClip(

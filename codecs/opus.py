@@ -29,9 +29,18 @@ OPTIONS = {
     "vbr": "off",
     "frame_duration": "20",
     "application": "audio",
-    "packet_loss": "5",
+    "packet_loss": "10",
     "compression_level": "7",
 }
+"""Complexity 7 is the lowest at which libopus listens to what it encodes and gives speech to its hybrid
+mode: PESQ 4.4 on recorded speech (4.4 at 10 as well, for 10 % more work; 3.3 at 6 and below, where all is
+CELT). The loss setting makes each packet lean less on those before: a decoder that joins in the middle of
+music is exact after 2 packets, where 5 % takes it 8; PESQ is the same."""
+
+TONAL_OPTIONS = OPTIONS | {"packet_loss": "20", "compression_level": "5"}
+"""For signals: CELT only, and each packet's energies coded afresh, so any decoder is exact after one
+packet. The hybrid mode predicts a steady tone from its own past, and after a splice stays wrong (error 9 dB
+above the sound) for a whole burst."""
 
 _CONCEAL_GAINS = (1.0, 1.0, 0.75, 0.5, 0.25, 0.0)
 """Gain at the start of each concealed frame, and at the end of the last. One lost packet is played in full,
@@ -61,10 +70,12 @@ def packet_samples(packet: bytes) -> int:
 
 
 class OpusEncoder:
-    """One program's encoder, new for every start of a program."""
+    """One program's encoder, new for every start of a program; `tonal` for signals, not for speech or
+    music."""
 
-    def __init__(self) -> None:
-        self._encoder = FrameEncoder("libopus", "s16", BIT_RATE, FRAME_SAMPLES, OPTIONS)
+    def __init__(self, *, tonal: bool = False) -> None:
+        options = TONAL_OPTIONS if tonal else OPTIONS
+        self._encoder = FrameEncoder("libopus", "s16", BIT_RATE, FRAME_SAMPLES, options)
 
     def encode(self, frame: Pcm) -> bytes:
         """The packet (OPUS_PACKET_BYTES) of this frame (960 samples)."""
