@@ -43,7 +43,6 @@ __all__ = [
     "issue",
     "narrowed",
     "parse_grant",
-    "root_chain",
     "verify_chain",
 ]
 
@@ -85,7 +84,7 @@ class VerifiedChain:
 VerifiedSession = VerifiedChain
 
 
-def root_chain(root: VerifyKey) -> VerifiedChain:
+def _root_chain(root: VerifyKey) -> VerifiedChain:
     """What a pinned root may do before any grant narrows it."""
     everywhere = (frozenset({ANYWHERE}),)
     return VerifiedChain(
@@ -138,7 +137,7 @@ def verify_chain(
         if chain is None:
             if grant.issuer not in roots:
                 raise RefusedError("root", f"grant: issuer {grant.issuer} is not a pinned root")
-            chain = root_chain(roots[grant.issuer])
+            chain = _root_chain(roots[grant.issuer])
         elif grant.issuer != chain.subject.key_id:
             raise RefusedError("link", f"grant: issued by {grant.issuer}, expected {chain.subject.key_id}")
         check_signature(token, chain.subject)
@@ -163,6 +162,7 @@ class ChainStore:
         self._roots = dict(roots)
         self._links: dict[str, dict[str, _Link]] = {}
         self._sessions: OrderedDict[bytes, tuple[VerifiedChain, ...]] = OrderedDict()
+        self._passed_us = 0
         self.forgotten = 0
         """Sessions dropped from the cache for want of room."""
 
@@ -176,26 +176,15 @@ class ChainStore:
         self._check(token, grant)
         if grant.role is Role.ROOT:
             return False  # a pinned root is believed without it
-        known = self._links.setdefault(grant.subject.key_id, {})
+        known = self._links.get(grant.subject.key_id, {})
         if grant.issuer in known and known[grant.issuer].grant.serial >= grant.serial:
             return False
-        if len(self._links) > MAX_SUBJECTS or (grant.issuer not in known and len(known) >= MAX_PATHS):
-            if not known:
-                del self._links[grant.subject.key_id]
+        self._passed_us = max(self._passed_us, grant.not_before_us)
+        if grant.issuer not in known and not self._has_room(known):
             raise RefusedError("full", f"grant: already {MAX_SUBJECTS} keys or {MAX_PATHS} issuers known")
-        known[grant.issuer] = _Link(grant, token)
+        self._links.setdefault(grant.subject.key_id, {})[grant.issuer] = _Link(grant, token)
         self._sessions.clear()
         return True
-
-    def expire(self, now_us: int) -> None:
-        """Drop the links that are over, to make room."""
-        for key_id, known in list(self._links.items()):
-            left = {issuer: link for issuer, link in known.items() if link.grant.expires_us > now_us}
-            if left:
-                self._links[key_id] = left
-            else:
-                del self._links[key_id]
-        self._sessions.clear()
 
     def tokens(self) -> tuple[str, ...]:
         """What to persist, in an order in which `learn` takes it back."""
@@ -249,6 +238,20 @@ class ChainStore:
         check_signature(token, parents[0].subject)
         return _extended(parents, grant)
 
+    def _has_room(self, known: dict[str, _Link]) -> bool:
+        """For one more link. When full, links that ended before another began make room."""
+        for _ in range(2):
+            if len(known) < MAX_PATHS and (known or len(self._links) < MAX_SUBJECTS):
+                return True
+            for subject, links in list(self._links.items()):
+                for issuer in [
+                    one for one, link in links.items() if link.grant.expires_us <= self._passed_us
+                ]:
+                    del links[issuer]
+                if not links:
+                    del self._links[subject]
+        return False
+
     def _paths(self, key_id: str, depth: int = 0) -> tuple[VerifiedChain, ...]:
         """All chains to a key, whatever the time; limits are applied anew, so that a narrowed link narrows
         all below.
@@ -257,7 +260,7 @@ class ChainStore:
             return ()
         found: list[VerifiedChain] = []
         if key_id in self._roots:
-            found.append(root_chain(self._roots[key_id]))
+            found.append(_root_chain(self._roots[key_id]))
         for issuer, link in self._links.get(key_id, {}).items():
             try:
                 found.extend(_extended(self._paths(issuer, depth + 1), link.grant))

@@ -5,8 +5,7 @@ left out, not invented. `Heard` is the proof of sound: whoever has the packets o
 same digest.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -36,7 +35,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One stretch of one program that came out of the output, in media time (of its first and last frame)."""
+    """One stretch of one program that came out of the output, in media time (of its first and last frame).
+
+    `digest`: SHA-256 over the SHA-256 hashes of the packets that were decoded and played, in media order.
+    """
 
     broadcast: str
     program: str
@@ -67,16 +69,6 @@ class Report:
     offset_us: int | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
     heard: tuple[Heard, ...] = ()
-
-
-def packets_digest(packets: Iterable[bytes]) -> bytes:
-    """`Heard.digest`: SHA-256 over the SHA-256 hashes of the packets that were decoded and played, in media
-    order.
-    """
-    whole = hashlib.sha256()
-    for packet in packets:
-        whole.update(hashlib.sha256(packet).digest())
-    return whole.digest()
 
 
 def report_map(report: Report) -> dict[str, object]:

@@ -15,6 +15,7 @@ from loa.errors import RefusedError
 from loa.trust.grants import (
     MAX_CACHED,
     MAX_PATHS,
+    MAX_SUBJECTS,
     ChainStore,
     Grant,
     Role,
@@ -336,15 +337,6 @@ def test_what_is_persisted_is_learnt_again() -> None:
     assert set(again.tokens()) == {SOUND[1], SOUND[2], middle}
 
 
-def test_expired_links_make_room() -> None:
-    store = store_of(SOUND[:3])
-    store.expire(NOW_US)
-    assert len(store.tokens()) == 2
-    store.expire(NOW_US + DAY_US)
-    assert store.tokens() == ()
-    assert refused(lambda: store.verify_session(SOUND[3], NOW_US)) == "issuer"
-
-
 def test_rights_and_territory_of_statements() -> None:
     store = store_of(SOUND[:3])
     key_id = NODE.public.key_id
@@ -395,8 +387,37 @@ def test_memory_is_bounded() -> None:
     node = replace(grant_of(Role.NODE), subject=EVIL.public)
     for issuer in issuers[:-1]:
         assert store.learn(issue(replace(node, issuer=issuer.public.key_id), issuer))
-    last = issue(replace(node, issuer=issuers[-1].public.key_id), issuers[-1])
-    assert refused(lambda: store.learn(last)) == "full"
+    last = replace(node, issuer=issuers[-1].public.key_id)
+    assert refused(lambda: store.learn(issue(last, issuers[-1]))) == "full"
+
+
+def test_links_that_are_over_make_room_when_it_is_needed() -> None:
+    store = store_of(SOUND[:3])
+    issuers = [SigningKey.from_bytes(bytes([n]) * 32) for n in range(200, 201 + MAX_PATHS)]
+    authority = replace(grant_of(Role.AUTHORITY), expires_us=NOW_US + 10 * DAY_US)
+    for issuer in issuers:
+        store.learn(issue(replace(authority, subject=issuer.public), ROOT))
+    node = replace(grant_of(Role.NODE), subject=EVIL.public)
+    for issuer in issuers[:-1]:
+        store.learn(issue(replace(node, issuer=issuer.public.key_id), issuer))
+    later = replace(
+        node, issuer=issuers[-1].public.key_id, not_before_us=NOW_US + DAY_US, expires_us=NOW_US + 2 * DAY_US
+    )
+    assert store.learn(issue(later, issuers[-1]))
+    assert len(store.chains(EVIL.public.key_id, NOW_US + DAY_US)) == 1
+
+
+def test_subjects_are_bounded_and_what_is_over_makes_room() -> None:
+    store, base = ChainStore(ROOTS), grant_of(Role.AUTHORITY)
+    for number in range(MAX_SUBJECTS):
+        key = SigningKey.from_bytes(number.to_bytes(32, "big"))
+        assert store.learn(issue(replace(base, subject=key.public), ROOT))
+    one_more = replace(base, subject=EVIL.public)
+    assert refused(lambda: store.learn(issue(one_more, ROOT))) == "full"
+    assert len(store.tokens()) == MAX_SUBJECTS
+    later = replace(one_more, not_before_us=NOW_US + DAY_US, expires_us=NOW_US + 2 * DAY_US)
+    assert store.learn(issue(later, ROOT))
+    assert len(store.tokens()) == 1
 
 
 @settings(max_examples=60, deadline=None)
