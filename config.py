@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     udp_port: int = Field(
         8080, ge=0, le=65535, description="Port that datagrams leave from and speakers attach to."
     )
+    webrtc_port: int = Field(0, ge=0, le=65535, description="UDP port of microphones; 0: any that is free.")
     advertise: list[str] = Field(
         [],
         description="Names or addresses under which this node is reached; empty: those that it finds.",

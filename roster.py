@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from .clock import Clock
 from .station.keyring import Keyring
 from .station.place import Place, inherited
+from .station.places import Places
 from .station.speaker import Speaker, SpeakerState
 from .streamer.admission import Enrolled
+from .streamer.air import Air
 from .streamer.distribution import Distribution
 from .streamer.links import Links
+from .streamer.program import Program
 from .streamer.territory import Territory
 from .trust.keys import VerifyKey
 from .trust.statements import Placement, Profile, Statement, build_statement, sign_statement
@@ -115,17 +118,44 @@ class SpeakerRoster:
         return sign_statement(content, self._keyring.node)
 
 
+class MountPaths:
+    """What is on air at a place, for mounts, which name places by id or by any path they ever had."""
+
+    def __init__(self, air: Air, places: Places) -> None:
+        self._air = air
+        self._places = places
+        self._paths: Mapping[str, str] = {}
+
+    async def reload(self) -> None:
+        """Read the paths again."""
+        self._paths = await self._places.paths()
+
+    def resolve(self, path: str) -> str | None:
+        return path if path in self._air.territory else self._paths.get(path.strip("/"))
+
+    def program_at(self, place_id: str) -> Program | None:
+        return self._air.program_at(place_id)
+
+    def title_at(self, place_id: str) -> str:
+        playing = self._air.playing_at(place_id) if place_id in self._air.territory else None
+        return playing.order.title if playing else ""
+
+
 class LinkedSpeakers:
     """What follows on the links when somebody edits the territory. Implements `Network` for the web."""
 
-    def __init__(self, roster: SpeakerRoster, links: Links, distribution: Distribution) -> None:
+    def __init__(
+        self, roster: SpeakerRoster, links: Links, distribution: Distribution, mount_paths: MountPaths
+    ) -> None:
         self._roster = roster
         self._links = links
         self._distribution = distribution
+        self._mount_paths = mount_paths
 
-    def places_changed(self, territory: Territory, places: Mapping[str, Place]) -> None:
+    async def places_changed(self, territory: Territory, places: Mapping[str, Place]) -> None:
         """Whose placement has changed is told so, if it is linked."""
         self._distribution.moved(territory)
+        await self._mount_paths.reload()
         for speaker in self._roster.moved(places):
             if self._links.online(speaker):
                 self._tell(speaker)

@@ -183,6 +183,12 @@ class Air:
         self._end(running, self._next_k(), reason)
         return self._view(running)
 
+    def hang_up(self, program_id: str, reason: EndReason) -> None:
+        """The microphone of a live program is gone, if it is still on."""
+        running = self._by_program.get(program_id)
+        if running is not None:
+            self._end(running, self._next_k(), reason)
+
     def reorder(self, place_id: str, broadcasts: Sequence[str]) -> None:
         """The commune's own order of the priority class at its places; none: first come, first served."""
         changes = self._arbiter.reorder(place_id, broadcasts)

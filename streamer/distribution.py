@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from ..wire.control import Targets, build_control
 from ..wire.report import Report
 from .fanout import Parcel, Slice
-from .links import LinkEvents, Links
+from .links import Links
 from .territory import Territory
 from .udp import UdpPort
+from .uplink import LinkEvents
 
 
 class Distribution:
@@ -48,20 +49,20 @@ class Distribution:
 class Attendance:
     """Hears what the links tell: keeps the UDP attachments true to it, and passes it on."""
 
-    def __init__(self, udp: UdpPort, roll: LinkEvents) -> None:
-        self._udp = udp
+    def __init__(self, roll: LinkEvents, detach: Callable[[str], None]) -> None:
         self._roll = roll
+        self._detach = detach
 
     def linked(self, speaker_id: str) -> None:
         self._roll.linked(speaker_id)
 
     def unlinked(self, speaker_id: str) -> None:
-        self._udp.attachments.detach(speaker_id)
+        self._detach(speaker_id)
         self._roll.unlinked(speaker_id)
 
     def via(self, speaker_id: str, transport: str) -> None:
         if transport == "ws":
-            self._udp.attachments.detach(speaker_id)
+            self._detach(speaker_id)
         self._roll.via(speaker_id, transport)
 
     def reported(self, speaker_id: str, report: Report) -> None:

@@ -7,12 +7,16 @@ goes on at the present, since nobody could play what is older. Between groups of
 import asyncio
 from dataclasses import dataclass
 
+import structlog
+
 from ..clock import Clock
 from ..codecs.frame import FRAME_US
 from .air import Air, Egress
 
 CATCH_UP_K = 25
 """Half a second: beyond it every speaker's buffer has run dry anyway."""
+
+log = structlog.get_logger("pump")
 
 
 @dataclass(slots=True)
@@ -21,6 +25,7 @@ class PumpCounts:
 
     ticks: int = 0
     skipped: int = 0
+    failed: int = 0
     late_us: int = 0
 
 
@@ -50,7 +55,11 @@ class Pump:
 
     async def _tick(self, k: int) -> None:
         self.counts.ticks += 1
-        for parcels in self._air.tick(k):
-            if parcels:
-                self._egress.send(parcels, urgent=False)
-            await asyncio.sleep(0)
+        try:
+            for parcels in self._air.tick(k):
+                if parcels:
+                    self._egress.send(parcels, urgent=False)
+                await asyncio.sleep(0)
+        except Exception:  # the supervisor of the air: a fault in one tick must not silence the next
+            self.counts.failed += 1
+            log.exception("a tick of the air failed", k=k)

@@ -36,17 +36,18 @@ class Owners(Protocol):
 
 
 class UdpPort:
-    """Owns the socket, the attachments and the fan-out."""
+    """Owns the socket and the fan-out; what it learns goes into `attachments`."""
 
     def __init__(
         self,
         clock: Clock,
         owners: Owners,
         place_of: Callable[[str], str | None],
+        attachments: Attachments,
         host: str = "::",
         port: int = 0,
     ) -> None:
-        self.attachments = Attachments()
+        self.attachments = attachments
         self.counts: Counter[str] = Counter()
         self._clock = clock
         self._owners = owners

@@ -23,10 +23,11 @@ FLOORS = {
     "station": 5,
     "speaker": 4,
     "web": 6,
-    "bench": 8,
-    "serve": 7,
-    "demo": 8,
-    "__main__": 9,
+    "bench": 9,
+    "roster": 7,
+    "serve": 8,
+    "demo": 9,
+    "__main__": 10,
 }
 """Higher floors may import lower ones. Rooms of the same floor (streamer, speaker) do not know each other."""
 

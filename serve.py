@@ -1,0 +1,341 @@
+"""One running node: every part named, each handed its collaborators, all begun and ended here.
+
+Laws: what is begun last ends first; nothing below knows this file. `async with Node.open(settings) as node:`
+gives a node whose ports are bound and whose air runs; leaving it says goodbye to speakers and listeners.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from ipaddress import ip_address
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from .clock import NodeClock
+from .codecs.stored import StoredAudio
+from .config import Settings
+from .errors import ConfigError, DeniedError
+from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
+from .station.accounts import OneTime
+from .station.content import ContentLimits, ContentStore
+from .station.database import sqlite_url
+from .station.emergency_log import EmergencyLog
+from .station.keyring import Keyring
+from .station.place import NewPlace
+from .station.preparer import WorkerPreparer
+from .station.station import Station
+from .station.vault import FileVault
+from .streamer.air import Air
+from .streamer.attachments import Attachments
+from .streamer.distribution import Attendance, Distribution
+from .streamer.links import Links
+from .streamer.microphone import MicrophoneSource
+from .streamer.mint import NodeMint
+from .streamer.mounts import Mounts
+from .streamer.peer import Gone
+from .streamer.presence import Roll
+from .streamer.pump import Pump
+from .streamer.territory import Territory
+from .streamer.udp import UdpPort
+from .streamer.whip import Whip
+from .web.application import create_app
+from .web.certificate import ensure_certificate, keep_renewed, local_names, server_context
+from .web.directory import as_line
+from .web.microphone_tokens import MicrophoneTokens
+from .web.services import Services
+from .wire.control import Targets, Want, build_control
+from .wire.datagram import EndReason
+
+BACKLOG = 4096
+"""Connections the kernel holds for us: three thousand listeners may come in the same second."""
+
+FIRST_PLACE = NewPlace(name="Địa bàn", kind="province")
+"""The root of a territory that nobody has described yet; it is renamed in the console."""
+
+log = structlog.get_logger("loa")
+
+PACKING = {"wan": 3, "lan": 1}
+"""20 ms frames in a datagram."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What outlives the process."""
+
+    folder: Path
+    station: Station
+    content: ContentStore
+    emergencies: EmergencyLog
+    keyring: Keyring
+    first_login: OneTime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The media path, wired."""
+
+    air: Air
+    roll: Roll
+    udp: UdpPort
+    links: Links
+    pump: Pump
+    roster: SpeakerRoster
+    distribution: Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where sound comes in and goes out by HTTP."""
+
+    paths: MountPaths
+    mounts: Mounts
+    whip: Whip
+    tokens: MicrophoneTokens
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node on the air: what the demo, the benches and the tests hold on to."""
+
+    settings: Settings
+    clock: NodeClock
+    memory: Memory
+    core: Core
+    app: web.Application
+    http_port: int
+    https_port: int | None
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def open(settings: Settings) -> AsyncIterator["Node"]:
+        """ConfigError when its folder, its keys or its ports cannot be used."""
+        async with contextlib.AsyncExitStack() as stack:
+            clock = NodeClock()
+            memory = await _memory(settings, clock, stack)
+            core = await _core(settings, memory, clock, stack)
+            doors = await _doors(settings, memory, core, clock)
+            app = _application(memory, core, doors, clock)
+            await stack.enter_async_context(_running(memory, core, doors))
+            ports = await stack.enter_async_context(_listening(app, settings, memory.folder / "tls"))
+            yield Node(settings, clock, memory, core, app, *ports)
+
+
+async def serve(settings: Settings) -> None:
+    """A node, until it is told to end."""
+    async with Node.open(settings) as node:
+        login = node.memory.first_login
+        log.info("on the air", http=node.http_port, https=node.https_port, udp=node.core.udp.port)
+        if login is not None:
+            log.warning("first log-in, shown once", name=login.account.name, password=login.password)
+        await asyncio.Event().wait()
+
+
+async def _memory(settings: Settings, clock: NodeClock, stack: contextlib.AsyncExitStack) -> Memory:
+    folder = settings.state.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"state folder {folder}: {error.strerror}; expected one that can be written"
+        ) from error
+    station = await stack.enter_async_context(await Station.open(sqlite_url(folder / "loa.db")))
+    first_login = await station.accounts.ensure_administrator(now_us=clock.now_us())
+    places = await station.places.list()
+    root = places[0] if places else await station.places.add(FIRST_PLACE, now_us=clock.now_us())
+    vault = FileVault(folder / "keys", secret=os.environ.get("LOA_KEY"))
+    keyring = await Keyring.open(folder / "keys", vault, root_place=root.id, now_us=clock.now_us())
+    limits = ContentLimits(upload_bytes=settings.max_upload_mb << 20)
+    preparer = WorkerPreparer(max_seconds=settings.max_upload_s)
+    content = await ContentStore.open(folder / "content", station, preparer, limits)
+    stack.callback(content.close)
+    emergencies = await EmergencyLog.open(folder / "journal", station)
+    stack.push_async_callback(emergencies.close)
+    return Memory(folder, station, content, emergencies, keyring, first_login)
+
+
+async def _core(
+    settings: Settings, memory: Memory, clock: NodeClock, stack: contextlib.AsyncExitStack
+) -> Core:
+    places = await memory.station.places.list()
+    territory = as_line(places)
+    keyring, roll = memory.keyring, Roll(clock)
+
+    attachments = Attachments()
+
+    def current() -> Territory:
+        return air.territory
+
+    def greeting(place: str) -> list[bytes]:
+        return air.greeting(place)
+
+    roster = SpeakerRoster(keyring, clock, current, settings.latency_ms, settings.profile)
+    roster.load({place.id: place for place in places}, await memory.station.speakers.list())
+    links = Links(
+        clock=clock,
+        node_key=keyring.node,
+        node_id=keyring.node.public.key_id,
+        chain=keyring.chain,
+        clock_id=clock.clock_id,
+        roster=roster,
+        events=Attendance(roll, attachments.detach),
+        udp=lambda: [(host, udp.port) for host in settings.advertise or [""]],
+        greeting=greeting,
+        wanted=lambda want: _wanted(air, want),
+    )
+    udp = UdpPort(clock, links, roll.place_of, attachments, settings.host, settings.udp_port)
+    stack.callback(udp.close, asyncio.get_running_loop())
+    distribution = Distribution(udp, links, current)
+    mint = NodeMint(keyring.node, keyring.chain, clock, current)
+    air = Air(
+        clock,
+        territory,
+        mint=mint,
+        egress=distribution,
+        microphone=MicrophoneSource,
+        packing=PACKING[settings.profile],
+    )
+    links.retarget(territory)
+    return Core(air, roll, udp, links, Pump(air, distribution, clock), roster, distribution)
+
+
+async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeClock) -> Doors:
+    paths = MountPaths(core.air, memory.station.places)
+    await paths.reload()
+    tokens = MicrophoneTokens(clock)
+
+    def admit(program: str, token: str | None) -> MicrophoneSource:
+        if token is None or not tokens.check(program, token):
+            raise DeniedError(
+                "microphone: expected the bearer token that came with the order, within its time"
+            )
+        return core.air.microphone(program)
+
+    def gone(program: str, how: Gone) -> None:
+        tokens.revoke(program)
+        core.air.hang_up(program, EndReason.FINISHED if how is Gone.LEFT else EndReason.LOST)
+
+    whip = Whip(admit, gone, clock, port=settings.webrtc_port, addresses=_addresses(settings.advertise))
+    return Doors(paths, Mounts(paths, clock), whip, tokens)
+
+
+def _application(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -> web.Application:
+    services = Services(
+        clock=clock,
+        clock_id=clock.clock_id,
+        software=version("loa"),
+        station=memory.station,
+        air=core.air,
+        roll=core.roll,
+        emergencies=memory.emergencies,
+        credentials=core.roster,
+        network=LinkedSpeakers(core.roster, core.links, core.distribution, doors.paths),
+        tokens=doors.tokens,
+        content=memory.content,
+        clip=lambda name: StoredAudio.open(memory.folder / "content" / name),
+        registry=CollectorRegistry(),
+        mounted=[web.get("/speaker/link", core.links.handler)],
+    )
+    app = create_app(services)
+    doors.mounts.add_routes(app.router)
+    doors.whip.add_routes(app.router)
+
+    async def say_goodbye(_app: web.Application) -> None:
+        await core.links.close()
+
+    app.on_shutdown.append(say_goodbye)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _running(memory: Memory, core: Core, doors: Doors) -> AsyncIterator[None]:
+    """Everything that runs by itself; a part that fails ends the node."""
+    core.udp.listen(asyncio.get_running_loop())
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(core.pump.run(), name="pump"),
+            group.create_task(core.udp.expire(), name="udp"),
+            group.create_task(core.links.run(), name="links"),
+            group.create_task(doors.mounts.run(), name="mounts"),
+            group.create_task(doors.whip.run(), name="whip"),
+            group.create_task(memory.content.run(), name="content"),
+            group.create_task(memory.emergencies.follow(), name="journal"),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    app: web.Application, settings: Settings, folder: Path
+) -> AsyncIterator[tuple[int, int | None]]:
+    """The HTTP ports: without TLS, and with it if wanted."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        plain = _socket(settings.host, settings.http_port)
+        await web.SockSite(runner, plain, backlog=BACKLOG).start()
+        if not settings.https_port:
+            yield plain.getsockname()[1], None
+            return
+        context, renewal = await _tls(settings, folder)
+        secure = _socket(settings.host, settings.https_port)
+        await web.SockSite(runner, secure, ssl_context=context, backlog=BACKLOG).start()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(renewal, name="certificate")
+            yield plain.getsockname()[1], secure.getsockname()[1]
+            task.cancel()
+    finally:
+        await runner.cleanup()
+
+
+async def _tls(settings: Settings, folder: Path) -> tuple[ssl.SSLContext, Coroutine[None, None, None]]:
+    """The context to listen with, and what keeps its certificate fresh (nothing, if it is the operator's)."""
+    if settings.certificate and settings.certificate_key:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(settings.certificate, settings.certificate_key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"certificate {settings.certificate}: {error}; expected a PEM pair that fits"
+            ) from error
+        return context, asyncio.sleep(0)
+    names = [*settings.advertise, *local_names()]
+    made = await asyncio.to_thread(ensure_certificate, folder, names, datetime.now(UTC))
+    context = server_context(made)
+    return context, keep_renewed(folder, names, context)
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host and socket.has_dualstack_ipv6() else socket.AF_INET
+    host = "" if family == socket.AF_INET and ":" in host else host
+    try:
+        return socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=family == socket.AF_INET6
+        )
+    except OSError as error:
+        raise ConfigError(f"port {port} of {host}: {error.strerror}; expected one that is free") from error
+
+
+def _addresses(names: Sequence[str]) -> list[str]:
+    """Those of `names` that are numeric addresses: ICE candidates are never names here."""
+    found = []
+    for name in names:
+        with contextlib.suppress(ValueError):
+            found.append(str(ip_address(name)))
+    return found
+
+
+def _wanted(air: Air, want: Want) -> Sequence[bytes]:
+    """The answer to a speaker that met a hash it does not know."""
+    targets = air.targets_by_hash(want.hash) if want.kind == "targets" else None
+    return [build_control(Targets(tuple(sorted(targets))))] if targets else []
