@@ -98,3 +98,7 @@ class Freshness:
 
     def is_ended(self, broadcast: str) -> bool:
         return broadcast in self._ended
+
+    def expire(self, now_us: int) -> None:
+        """Forget what its own expiry refuses by now."""
+        self._ended = {one: until for one, until in self._ended.items() if until > now_us}

@@ -84,11 +84,16 @@ def test_the_floor_only_rises(times: list[int]) -> None:
     assert freshness.floor_us == max([1000, *times])
 
 
-def test_what_ended_stays_ended() -> None:
+def test_what_ended_stays_ended_until_its_own_expiry() -> None:
     freshness = Freshness()
+    freshness.end("b1", NOW_US + 10)
     freshness.end("b1", NOW_US)
+    freshness.end("b2", NOW_US)
+    freshness.expire(NOW_US)
     assert freshness.is_ended("b1")
     assert not freshness.is_ended("b2")
+    freshness.expire(NOW_US + 10)
+    assert not freshness.is_ended("b1")
 
 
 def test_what_ended_is_bounded_and_counted() -> None:
