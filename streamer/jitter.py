@@ -27,6 +27,9 @@ CAPACITY_SAMPLES = 500 * _MS
 RAISE_SAMPLES = 20 * _MS
 """What the target grows by when the FIFO ran dry: one packet."""
 
+STOP_FRAMES = 25
+"""Dry for half a second is no jitter: nobody was sending. The next to come begins with the first target."""
+
 LOWER_SAMPLES = 1
 """What it falls by each frame: 20 ms in 19 s. A network that stalls every few seconds keeps its reserve."""
 
@@ -65,6 +68,7 @@ class JitterFifo:
         self.target_samples = START_SAMPLES
         self._held: Pcm = silence(0)
         self._flowing = False
+        self._dry_frames = 0
         self._left_over: deque[int] = deque(maxlen=WINDOW_FRAMES)
 
     @property
@@ -93,8 +97,11 @@ class JitterFifo:
 
     def _begin(self) -> Pcm:
         if len(self._held) < self.target_samples:
+            self._dry_frames += 1
+            if self._dry_frames == STOP_FRAMES:
+                self.target_samples = START_SAMPLES
             return silence(FRAME_SAMPLES)
-        self._flowing = True
+        self._flowing, self._dry_frames = True, 0
         if len(self._held) > self.target_samples + BACKLOG_SAMPLES:
             self._left_over.extend([len(self._held) - FRAME_SAMPLES] * WINDOW_FRAMES)
         frame = self._take()
@@ -117,7 +124,7 @@ class JitterFifo:
 
     def _recentre(self) -> None:
         """Leave out or repeat a few milliseconds when the reserve has been off its target for a window."""
-        if len(self._left_over) < WINDOW_FRAMES or len(self._held) < FRAME_SAMPLES + SPLICE_MAX + OVERLAP:
+        if len(self._left_over) < WINDOW_FRAMES:
             return
         reserve = min(self._left_over)
         if reserve > self.target_samples - FRAME_SAMPLES + SLACK_SAMPLES:
