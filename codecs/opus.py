@@ -62,11 +62,24 @@ def packet_samples(packet: bytes) -> int:
     if code == 3 and len(packet) < 2:
         raise MediaError("Opus packet ends before its frame count, expected a second byte")
     frames = (1, 2, 2, packet[1] & 63 if code == 3 else 0)[code]
+    return frames * _frame_samples(config)
+
+
+def _frame_samples(config: int) -> int:
     if config < 12:
-        return frames * (480, 960, 1920, 2880)[config & 3]
+        return (480, 960, 1920, 2880)[config & 3]
     if config < 16:
-        return frames * (480, 960)[config & 1]
-    return frames * (120, 240, 480, 960)[config & 3]
+        return (480, 960)[config & 1]
+    return (120, 240, 480, 960)[config & 3]
+
+
+def _lost(packet: bytes) -> bytes:
+    """What stands for the packet after this one when it is lost: the same coding, every frame of no bytes.
+    (The code for the number of frames cannot be taken over: libopus pads short frames to 80 bytes as code
+    3.)"""
+    frames = FRAME_SAMPLES // _frame_samples(packet[0] >> 3)
+    head = packet[0] & 0xFC
+    return bytes((head,)) if frames == 1 else bytes((head | 3, frames))
 
 
 class OpusEncoder:
@@ -97,7 +110,7 @@ class OpusDecoder:
         context.format = "s16"
         context.open()
         self._context: av.AudioCodecContext | None = context
-        self._last_toc: bytes | None = None
+        self._lost: bytes | None = None
         self._concealed = 0
 
     def decode(self, packet: bytes) -> Pcm:
@@ -109,7 +122,7 @@ class OpusDecoder:
         if held != FRAME_SAMPLES:
             raise MediaError(f"Opus packet holds {held} samples, expected {FRAME_SAMPLES} (20 ms)")
         pcm = self._run(packet)
-        self._last_toc = packet[:1]
+        self._lost = _lost(packet)
         gain = _CONCEAL_GAINS[min(self._concealed, len(_CONCEAL_GAINS) - 1)] if self._concealed else 1.0
         self._concealed = 0
         return _ramp_head(pcm, gain) if gain < 1.0 else pcm
@@ -117,9 +130,9 @@ class OpusDecoder:
     def conceal(self) -> Pcm:
         """960 samples that continue what was played last, silent from the sixth call in a row on."""
         step, self._concealed = self._concealed, self._concealed + 1
-        if self._last_toc is None or step + 1 >= len(_CONCEAL_GAINS):
+        if self._lost is None or step + 1 >= len(_CONCEAL_GAINS):
             return silence(FRAME_SAMPLES)
-        pcm = self._run(self._last_toc)
+        pcm = self._run(self._lost)
         gains = np.linspace(_CONCEAL_GAINS[step], _CONCEAL_GAINS[step + 1], FRAME_SAMPLES, dtype=np.float32)
         return np.asarray(pcm * gains, dtype=np.int16)
 
