@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .clock import Clock
+from .errors import NotFoundError
 from .station.keyring import Keyring
 from .station.place import Place, inherited
 from .station.places import Places
@@ -72,6 +73,13 @@ class SpeakerRoster:
         enrolled = Enrolled(speaker.id, speaker.name, speaker.place, key, self._sign(speaker, standing))
         self._enrolled[speaker_id] = standing, enrolled
         return enrolled
+
+    def speaker(self, speaker_id: str) -> Speaker:
+        """NotFoundError when there is none."""
+        try:
+            return self._speakers[speaker_id]
+        except KeyError:
+            raise NotFoundError(f"speaker {speaker_id} is not enrolled here") from None
 
     def put(self, speaker: Speaker) -> None:
         """It was enrolled, renamed or moved."""

@@ -23,11 +23,12 @@ FLOORS = {
     "station": 5,
     "speaker": 4,
     "web": 6,
-    "bench": 9,
+    "bench": 10,
     "roster": 7,
     "serve": 8,
-    "demo": 9,
-    "__main__": 10,
+    "fleet": 9,
+    "demo": 10,
+    "__main__": 11,
 }
 """Higher floors may import lower ones. Rooms of the same floor (streamer, speaker) do not know each other."""
 
