@@ -248,8 +248,11 @@ async def test_one_that_does_not_read_is_cut_off_and_the_others_play_on() -> Non
             slow.setblocking(False)
             await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", site.port))
             slow.send(f"GET /listen/{PLACE}.mp3 HTTP/1.1\r\nHost: loa\r\n\r\n".encode())
+            frames = 0
             while not site.mounts.counters["mp3"].too_slow:
                 await good.reader.readexactly(MP3_FRAME_BYTES)
+                frames += 1
+        assert frames * 0.024 < 15, "seconds of sound that were kept for it, the kernels' share included"
         assert site.mounts.listeners == 1
         assert split_frames(await good.reader.readexactly(8 * MP3_FRAME_BYTES)) == [MP3] * 8
         await good.close()
