@@ -5,6 +5,7 @@ error of that one file; whoever stops waiting ends the worker.
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -54,16 +55,19 @@ class WorkerPreparer:
             async with asyncio.TaskGroup() as tasks:
                 words = tasks.create_task(_last_words(process), name="worker's errors")
                 outcome = tasks.create_task(self._outcome(process, on_progress), name="worker's lines")
-            code = await process.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_drain(process), self._stall_s)
         finally:
             _kill(process)
-            await process.wait()
+            await _drain(process)
         match outcome.result():
             case Measured() as measured:
                 return measured
             case MediaError() as problem:
                 raise problem
-        raise MediaError(f"the file stopped the decoder (exit {code}): {words.result()}; expected audio")
+        raise MediaError(
+            f"the file stopped the decoder (exit {process.returncode}): {words.result()}; expected audio"
+        )
 
     async def _outcome(
         self, process: Process, on_progress: Callable[[float], None]
@@ -118,6 +122,14 @@ async def _last_words(process: Process) -> str:
     while more := await process.stderr.read(_LINE_BYTES):
         words = (words + more)[-_LAST_WORDS_BYTES:]
     return words.decode("utf-8", "replace").strip().rpartition("\n")[2]
+
+
+async def _drain(process: Process) -> None:
+    """Read both pipes to their end and await the exit, which is not seen while a pipe is full."""
+    for pipe in (process.stdout, process.stderr):
+        while pipe is not None and await pipe.read(_LINE_BYTES):
+            continue
+    await process.wait()
 
 
 def _kill(process: Process) -> None:

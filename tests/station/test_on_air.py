@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loa.errors import NotFoundError, OperatorError, ProtocolError
@@ -120,6 +120,7 @@ def test_a_journal_entry_is_read_back_as_it_was(now_us: int) -> None:
     assert "Bão số 3".encode() in build_entry(broadcast(1, now_us))
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=100)
     | st.sampled_from([b"[]", b"{}", b'{"entry":"started"}', b'{"entry":"ended"}', b"1"])

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loa.station.slug import MAX_SLUG_CHARS, candidates, derives_from, is_slug, normal_path, slugify
@@ -34,12 +34,14 @@ def test_a_name_typed_decomposed_has_the_slug_of_the_composed_one() -> None:
     assert slugify("\u0110o\u0302\u0300ng Tha\u0301p") == slugify("\u0110\u1ed3ng Th\u00e1p") == "dong-thap"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_whatever_the_name_the_slug_is_one_or_empty(name: str) -> None:
     slug = slugify(name)
     assert slug == "" or is_slug(slug)
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[a-z0-9]{1,31}(-[a-z0-9]{1,31})?", fullmatch=True))
 def test_candidates_are_slugs_all_different_and_known_as_kin(base: str) -> None:
     first = list(itertools.islice(candidates(base), 30))
