@@ -21,19 +21,8 @@ export class I18n {
     document.documentElement.lang = lang
   }
 
-  n(value: number): string {
-    return count(value, this.lang)
-  }
-
-  time(at: string, nowMs: number): string {
-    return time(new Date(at), new Date(nowMs), this.lang)
-  }
-
-  ago(at: string, nowMs: number): string {
-    return ago(new Date(at), new Date(nowMs), this.lang)
-  }
-
-  clock(seconds: number): string {
-    return clock(seconds)
-  }
+  readonly n = (value: number): string => count(value, this.lang)
+  readonly time = (at: string, nowMs: number): string => time(new Date(at), new Date(nowMs), this.lang)
+  readonly ago = (at: string, nowMs: number): string => ago(new Date(at), new Date(nowMs), this.lang)
+  readonly clock = clock
 }

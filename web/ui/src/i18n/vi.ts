@@ -111,7 +111,7 @@ export const vi = {
     priority: 'Chen lên trên chương trình thông thường.',
   },
   order: {
-    cls: 'Mức',
+    cls: 'Mức ưu tiên',
     chime: 'Nhạc hiệu mở đầu',
     chimes: { none: 'Không', information: 'Thông tin', warning: 'Cảnh báo', all_clear: 'Báo yên' },
     title: 'Tên lượt phát',
@@ -204,6 +204,7 @@ export const vi = {
     stop: (name: string) => `Dừng ${name}`,
     stopShort: 'Dừng',
     state: {
+      waiting: 'chờ micrô',
       chime: 'nhạc hiệu',
       live: 'trực tiếp',
       playing: 'đang phát',
@@ -214,6 +215,7 @@ export const vi = {
     reach: (n: string, of: string) => `${n} / ${of} loa đã phát`,
     checking: 'Đang chờ loa báo lại…',
     missing: 'Chưa phát:',
+    missingCount: (n: string) => `${n} loa chưa phát`,
     missingMore: (n: string) => `và ${n} loa khác`,
     missingShow: 'Xem tất cả',
     missingHide: 'Thu gọn',
@@ -279,6 +281,7 @@ export const vi = {
     allClear: 'Báo yên',
     allClearHint: 'Dừng lệnh khẩn cấp và phát hiệu báo yên',
     speakHere: 'Micrô đang lên sóng khẩn cấp',
+    drillHere: 'Micrô đang lên sóng diễn tập',
   },
   problem: {
     denied: 'Bạn không có quyền làm việc này.',

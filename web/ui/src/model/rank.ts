@@ -11,7 +11,7 @@ export function byRank(a: Broadcast, b: Broadcast): number {
     CLASSES.indexOf(b.cls) - CLASSES.indexOf(a.cls) ||
     Number(a.drill) - Number(b.drill) ||
     SEVERITIES.indexOf(b.severity ?? 'unknown') - SEVERITIES.indexOf(a.severity ?? 'unknown') ||
-    (a.cls === 'emergency' ? -1 : 1) * a.started_at.localeCompare(b.started_at) ||
+    (a.cls === 'emergency' ? -1 : 1) * (a.started_at ?? '').localeCompare(b.started_at ?? '') ||
     a.id.localeCompare(b.id)
   )
 }

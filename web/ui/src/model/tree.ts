@@ -106,6 +106,21 @@ function matches(tree: Tree, i: number, wanted: readonly string[]): boolean {
   })
 }
 
+/** Rows that are on the screen without scrolling. */
+const FIRST_ROWS = 20
+
+/** What is open at first: level after level, as long as it fits on the screen. */
+export function firstOpen(tree: Tree): ReadonlySet<string> {
+  const open = new Set<string>()
+  const levels = Math.max(0, ...tree.depth)
+  for (let level = 0; level < levels; level++) {
+    const shown = tree.depth.filter((d) => d <= level + 1).length
+    if (shown > FIRST_ROWS) break
+    tree.line.forEach((place, i) => tree.depth[i] === level && open.add(place.id))
+  }
+  return open
+}
+
 /** From the top down to the place itself. */
 export function ancestry(tree: Tree, id: string): Place[] {
   const names: Place[] = []

@@ -11,11 +11,14 @@ import type { OnAir } from './onair.svelte.ts'
 
 type Reset = () => void
 
+/** What the call is: an emergency is raised and stopped by routes of its own, and a drill looks different. */
+export type CallTone = 'ordinary' | 'emergency' | 'drill'
+
 export class LiveCall {
   state: CallState = $state('idle')
   fault: MicError | Problem | null = $state.raw(null)
   started: Started | null = $state.raw(null)
-  emergency = $state(false)
+  tone: CallTone = $state('ordinary')
   speakingSinceMs = $state(0)
   readonly busy = $derived(isBusy(this.state))
 
@@ -38,18 +41,18 @@ export class LiveCall {
   }
 
   /** `order` is sent once the microphone is open. Ends in `chime`, `failed`, or `idle` when stopped meanwhile. */
-  async start(order: () => Promise<Started>, emergency: boolean): Promise<void> {
+  async start(order: () => Promise<Started>, tone: CallTone): Promise<void> {
     if (this.busy) return
     const run = ++this.#run
     this.fault = null
-    this.emergency = emergency
+    this.tone = tone
     this.#step('start')
     try {
       const stream = await this.#mic.start()
       if (!this.#still(run, 'asking')) return closeMicrophone(stream)
       this.#step('granted')
       const started = await order()
-      if (!this.#still(run, 'connecting')) return await this.#onAir.stop(started.id, emergency)
+      if (!this.#still(run, 'connecting')) return await this.#onAir.stop(started.id, this.#alarm)
       await this.#publish(stream, started)
     } catch (thrown) {
       if (run === this.#run) await this.#fail(thrown instanceof MicError ? thrown : asProblem(thrown))
@@ -108,7 +111,7 @@ export class LiveCall {
     const started = this.started
     this.started = null
     try {
-      if (started) await this.#onAir.stop(started.id, this.emergency, allClear)
+      if (started) await this.#onAir.stop(started.id, this.#alarm, allClear)
     } catch {
       // Gone already, or out of reach: the server ends a call whose microphone is silent by itself.
     }
@@ -118,12 +121,16 @@ export class LiveCall {
   #leave(): void {
     if (!this.started) return
     this.#publication?.close()
-    this.#onAir.stopOnLeave(this.started.id, this.emergency)
+    this.#onAir.stopOnLeave(this.started.id, this.#alarm)
   }
 
   /** Has nobody stopped it, or begun another, while we waited? */
   #still(run: number, state: CallState): boolean {
     return run === this.#run && this.state === state
+  }
+
+  get #alarm(): boolean {
+    return this.tone !== 'ordinary'
   }
 
   #step(event: CallEvent): void {

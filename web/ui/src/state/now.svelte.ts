@@ -16,7 +16,8 @@ export class Now {
     if (!Number.isNaN(at)) this.#offsetMs = at - Date.now()
   }
 
-  secondsSince(at: string): number {
+  secondsSince(at: string | null): number {
+    if (at === null) return 0
     return Math.max(0, (this.ms - Date.parse(at)) / 1000)
   }
 }

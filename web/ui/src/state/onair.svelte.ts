@@ -11,7 +11,8 @@ export class OnAir {
   readonly levels = new SvelteMap<string, Level>()
   readonly #broadcasts = new SvelteMap<string, Broadcast>()
   readonly list: readonly Broadcast[] = $derived([...this.#broadcasts.values()].sort(byRank))
-  readonly emergencies = $derived(this.list.filter((b) => b.cls === 'emergency'))
+  /** Those that sound: one that waits for its microphone is an intention yet. */
+  readonly emergencies = $derived(this.list.filter((b) => b.cls === 'emergency' && b.state !== 'waiting'))
 
   /** Told of every change, the last one included (`state` is then "ended"). */
   onChange: (broadcast: Broadcast) => void = () => undefined

@@ -4,7 +4,7 @@
 import type { Api } from '../api/client.ts'
 import type { Place, PlaceLive } from '../api/types.ts'
 import { chosen, marks, surviving, toggle, type Selection } from '../model/selection.ts'
-import { buildTree, visibleRows, withPlaces, type Tree } from '../model/tree.ts'
+import { buildTree, firstOpen, visibleRows, withPlaces, type Tree } from '../model/tree.ts'
 
 /** Four pictures a second are enough for the eye and cheap for an old laptop. */
 const GATHER_MS = 250
@@ -33,7 +33,7 @@ export class Places {
     const places = await this.#api.value(this.#api.http.GET('/api/v1/places'))
     this.tree = buildTree(places)
     this.selection = surviving(this.tree, this.selection)
-    if (!this.loaded) this.expanded = new Set(places.filter((p) => p.parent === null).map((p) => p.id))
+    if (!this.loaded) this.expanded = firstOpen(this.tree)
     this.loaded = true
   }
 

@@ -2,6 +2,7 @@
    taken up again until the listener has had enough; the page is silent while the microphone is open. */
 
 import type { Place, Program } from '../api/types.ts'
+import { openMount } from '../media/mount.ts'
 import { retryAfterMs } from '../model/backoff.ts'
 
 export type Heard =
@@ -20,6 +21,7 @@ export class Player {
   #audio: HTMLAudioElement | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #attempt = 0
+  #unmount: () => void = () => undefined
 
   /** Called with the page's element; returns its release. */
   attach = (audio: HTMLAudioElement): (() => void) => {
@@ -60,6 +62,7 @@ export class Player {
 
   stop(): void {
     clearTimeout(this.#timer)
+    this.#unmount()
     this.heard = null
     this.state = 'off'
     this.positionS = 0
@@ -82,8 +85,11 @@ export class Player {
     const heard = this.heard
     if (!audio || !heard) return
     clearTimeout(this.#timer)
+    this.#unmount()
+    this.#unmount = () => undefined
     this.state = 'connecting'
-    audio.src = address(heard)
+    if (heard.kind === 'program') audio.src = address(heard)
+    else this.#unmount = openMount(audio, address(heard), () => this.#broken())
     audio.play().catch((thrown: unknown) => {
       if (thrown instanceof Error && thrown.name === 'NotAllowedError') this.state = 'blocked'
     })
