@@ -40,7 +40,7 @@ SLACK_SAMPLES = 10 * _MS
 """Jitter of the reserve that is left alone."""
 
 BACKLOG_SAMPLES = 60 * _MS
-"""More than the target by this much when sound begins is what a stall held up: made up for at once."""
+"""More than the target by this much is what a stall held up: made up for twice as fast."""
 
 DRY_SAMPLES = 2 * _MS
 """Less reserve than this runs dry soon: stretch."""
@@ -102,8 +102,6 @@ class JitterFifo:
                 self.target_samples = START_SAMPLES
             return silence(FRAME_SAMPLES)
         self._flowing, self._dry_frames = True, 0
-        if len(self._held) > self.target_samples + BACKLOG_SAMPLES:
-            self._left_over.extend([len(self._held) - FRAME_SAMPLES] * WINDOW_FRAMES)
         frame = self._take()
         return np.concatenate((_scaled(frame[:OVERLAP], FADE_IN), frame[OVERLAP:]))
 
@@ -126,16 +124,19 @@ class JitterFifo:
         """Leave out or repeat a few milliseconds when the reserve has been off its target for a window."""
         if len(self._left_over) < WINDOW_FRAMES:
             return
-        reserve = min(self._left_over)
-        if reserve > self.target_samples - FRAME_SAMPLES + SLACK_SAMPLES:
-            period = _period(self._held)
-            self._held = _without(self._held, period)
-            self.counters.shortened += 1
-            self._left_over = deque((left - period for left in self._left_over), WINDOW_FRAMES)
-        elif reserve < DRY_SAMPLES:
+        excess = min(self._left_over) - self.target_samples + FRAME_SAMPLES
+        if excess > SLACK_SAMPLES:
+            self._shorten()
+            if excess > BACKLOG_SAMPLES:
+                self._shorten()
+        elif min(self._left_over) < DRY_SAMPLES:
             self._held = _with_repeat(self._held, _period(self._held))
             self.counters.stretched += 1
             self._left_over.clear()
+
+    def _shorten(self) -> None:
+        self._held = _without(self._held, _period(self._held))
+        self.counters.shortened += 1
 
 
 def _period(held: Pcm) -> int:
