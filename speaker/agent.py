@@ -146,8 +146,8 @@ class SpeakerAgent:
         core.lead_us = output.lead_us
         self._receiver = Receiver(core.counters, self._datagram)
         self._link = self._make_link(identity, core)
-        decoder = OpusDecoder() if output.wants_sound or self._config.sample_every else None
-        player = Player(decoder, self._garbage) if decoder else None
+        heard = output.wants_sound or self._config.sample_every
+        player = Player(OpusDecoder, self._garbage) if heard else None
         self._playout = Playout(core, output, player, sample_every=self._config.sample_every)
         self._receiver.start(asyncio.get_running_loop())
         try:
@@ -163,8 +163,8 @@ class SpeakerAgent:
         finally:
             self._receiver.close()
             output.close()
-            if decoder:
-                decoder.close()
+            if player:
+                player.close()
 
     def _make_link(self, identity: Identity, core: Core) -> Link:
         url = urlsplit(self._config.node or identity.node)

@@ -10,7 +10,7 @@ anybody's.
 `Timeline` decides and tallies, `Player` decodes. Pure: no clock, no I/O. Both owned by the agent.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,8 +26,10 @@ FADE_SAMPLES = 480
 """10 ms (DESIGN.md section 3): too short to hear as a fade, long enough not to click."""
 
 GUARD_SAMPLES = 240
-"""5 ms in which the old sound dies and the new one is not let through yet: a decoder that goes on from one
-program to another overlaps the two for 2.5 ms, and two broadcasts must never be mixed."""
+"""5 ms in which a sound that was cut off unforeseen dies, before the next one begins to be let through."""
+
+MAX_DECODERS = 4
+"""What plays, what it cut off, and two more."""
 
 MAX_FINISHED = 32
 """Stretches kept for the next report while the control link is down; the oldest goes first."""
@@ -52,11 +54,13 @@ _TAIL = np.linspace(1, 0, GUARD_SAMPLES, dtype=np.float32)
 
 
 class Decoder(Protocol):
-    """Opus packets to frames of 960 samples; goes on across programs."""
+    """The Opus packets of one program to frames of 960 samples."""
 
     def decode(self, packet: bytes) -> Pcm: ...
 
     def conceal(self) -> Pcm: ...
+
+    def close(self) -> None: ...
 
 
 class Shelf(Protocol):
@@ -139,10 +143,14 @@ class Timeline:
 
 
 class Player:
-    """Slots to frames. `on_garbage` is told of a packet that was verified and is no Opus."""
+    """Slots to frames. Each broadcast has its own decoder: a fresh one is exact from a program's first packet on,
+    and one that is taken up again is nearer than one that has played something else meanwhile.
+    """
 
-    def __init__(self, decoder: Decoder, on_garbage: Callable[[MediaError], None]) -> None:
-        self._decoder, self._on_garbage = decoder, on_garbage
+    def __init__(self, decoder: Callable[[], Decoder], on_garbage: Callable[[MediaError], None]) -> None:
+        """`decoder` makes one. `on_garbage` is told of a packet that was verified and is no Opus."""
+        self._make, self._on_garbage = decoder, on_garbage
+        self._decoders: OrderedDict[str, Decoder] = OrderedDict()
         self._sounding: str | None = None
         self._concealed = 0
         self._faded = True
@@ -154,7 +162,7 @@ class Player:
         tail = None if goes_on or self._faded else self._dying()
         if not goes_on:
             self._sounding, self._concealed, self._faded = broadcast, 0, True
-        pcm = None if broadcast is None else self._pcm(slot.packet)
+        pcm = None if broadcast is None else self._pcm(self._decoder(broadcast), slot.packet)
         if pcm is None:
             self._faded = True
             return _with_tail(silence(FRAME_SAMPLES), tail)
@@ -163,12 +171,26 @@ class Player:
         self._faded = slot.last
         return np.asarray(pcm * _FADE_OUT, dtype=np.int16) if slot.last else pcm
 
-    def _pcm(self, packet: bytes | None) -> Pcm | None:
+    def close(self) -> None:
+        for decoder in self._decoders.values():
+            decoder.close()
+        self._decoders.clear()
+
+    def _decoder(self, broadcast: str) -> Decoder:
+        decoder = self._decoders.get(broadcast)
+        if decoder is None:
+            decoder = self._decoders[broadcast] = self._make()
+            if len(self._decoders) > MAX_DECODERS:
+                self._decoders.popitem(last=False)[1].close()
+        self._decoders.move_to_end(broadcast)
+        return decoder
+
+    def _pcm(self, decoder: Decoder, packet: bytes | None) -> Pcm | None:
         """The frame of this packet, or one that continues the last; None when there is nothing to
         continue."""
         if packet is not None:
             try:
-                pcm = self._decoder.decode(packet)
+                pcm = decoder.decode(packet)
             except MediaError as error:
                 self._on_garbage(error)
             else:
@@ -177,11 +199,14 @@ class Player:
         if self._faded or self._concealed >= MAX_CONCEALED:
             return None
         self._concealed += 1
-        return self._decoder.conceal()
+        return decoder.conceal()
 
     def _dying(self) -> Pcm:
         """The last 5 ms of a sound that was cut off unforeseen."""
-        return np.asarray(self._decoder.conceal()[:GUARD_SAMPLES] * _TAIL, dtype=np.int16)
+        if self._sounding is None:
+            return silence(GUARD_SAMPLES)
+        decoder = self._decoder(self._sounding)
+        return np.asarray(decoder.conceal()[:GUARD_SAMPLES] * _TAIL, dtype=np.int16)
 
 
 def _with_tail(frame: Pcm, tail: Pcm | None) -> Pcm:
