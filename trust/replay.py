@@ -22,13 +22,11 @@ MAX_ENDED = 4096
 class ReplayWindow:
     """Sequence numbers seen, as a bitmap below the highest."""
 
-    __slots__ = ("_bits", "_first", "_highest", "received")
+    __slots__ = ("_bits", "_highest")
 
     def __init__(self) -> None:
         self._bits = 0
         self._highest = -1
-        self._first = 0
-        self.received = 0
 
     def is_new(self, sequence: int) -> bool:
         """Not seen, and not too old to tell."""
@@ -40,21 +38,12 @@ class ReplayWindow:
         if not self.is_new(sequence):
             return False
         ahead = sequence - self._highest
-        if self._highest < 0:
-            self._first, self._highest, self._bits = sequence, sequence, 1
-        elif ahead > 0:
+        if ahead > 0:
             self._bits = (self._bits << min(ahead, WINDOW) | 1) & (1 << WINDOW) - 1
             self._highest = sequence
         else:
             self._bits |= 1 << -ahead
-            self._first = min(self._first, sequence)
-        self.received += 1
         return True
-
-    @property
-    def missing(self) -> int:
-        """Of the numbers from the first to the highest, those that have not come (yet)."""
-        return self._highest - self._first + 1 - self.received if self.received else 0
 
 
 class Freshness:

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -253,6 +254,19 @@ def test_garbage_is_refused_as_malformed(token: str) -> None:
 def test_a_chain_has_a_length() -> None:
     assert refused(lambda: verify([])) == "malformed"
     assert refused(lambda: verify(SOUND * 3)) == "malformed"
+
+
+def test_a_chain_of_authorities_ends_somewhere() -> None:
+    keys = [ROOT, *(SigningKey.from_bytes(bytes([n]) * 32) for n in range(50, 60))]
+    base = grant_of(Role.AUTHORITY)
+    tokens = [
+        issue(replace(base, issuer=above.public.key_id, subject=below.public), above)
+        for above, below in pairwise(keys)
+    ]
+    assert verify(tokens[:7]).subject == keys[7].public
+    assert refused(lambda: verify(tokens[:8])) == "long"
+    store = store_of(tokens[:7])
+    assert refused(lambda: store.learn(tokens[7])) == "long"
 
 
 def test_who_may_issue_what() -> None:
