@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConflictError, OperatorError
+from ..trust.ids import is_id
 from ..wire.rank import BroadcastClass, Rank
 from .territory import Territory
 
@@ -50,7 +51,7 @@ class Claim:
     targets: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if len(self.broadcast) != 16 or not set(self.broadcast) <= set("0123456789abcdef"):
+        if not is_id(self.broadcast):
             raise OperatorError(f"broadcast id {self.broadcast!r}, expected 16 lower-case hex digits")
 
 

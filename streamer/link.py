@@ -125,8 +125,6 @@ class Link:
         """Ask its handler to close it with this reason. Nothing more is written."""
         if self.farewell:
             return
-        if self.state is LinkState.BLOCKED:
-            self._transport.abort()
         self.state, self.farewell = LinkState.CUT, farewell
         if self.scope is not None:
             self.scope.reschedule(asyncio.get_running_loop().time())

@@ -78,6 +78,8 @@ class Links:
         greeting: Callable[[str], list[bytes]],
         wanted: Callable[[Want], Sequence[bytes]] = _nothing_wanted,
         report_s: float = 5.0,
+        hello_s: float = HELLO_S,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         """`chain`: grants root..node. `udp`: edges to attach to, best first. `greeting`: the datagrams of the
         starts now active at a place. `wanted`: control messages that answer a `Want`, none if it is unknown.
@@ -93,6 +95,8 @@ class Links:
         self._udp = udp
         self._greeting = greeting
         self._report_s = max(1, round(report_s))
+        self._hello_s = hello_s
+        self._most_waiting = most_waiting
         self._register = Register()
         self._door = asyncio.Semaphore(AT_THE_DOOR)
         self._waiting: set[asyncio.Timeout] = set()
@@ -196,7 +200,7 @@ class Links:
 
     async def handler(self, request: web.Request) -> web.StreamResponse:
         """The route `GET /speaker/link`."""
-        if self._closed or len(self._waiting) >= MOST_WAITING:
+        if self._closed or len(self._waiting) >= self._most_waiting:
             self.counts["refused_busy"] += 1
             raise web.HTTPServiceUnavailable(
                 text="too many links are being opened, or the server is stopping; try again",
@@ -220,7 +224,7 @@ class Links:
             if link is not None:
                 await self._listen(link, ws)
         except TimeoutError:
-            await self._part(ws, link.farewell if link else "timeout")
+            await self._part(ws, link.farewell if link else "restart" if self._closed else "timeout")
         except ProtocolError as error:
             await self._part(ws, "protocol", str(error))
         except RefusedError as error:
@@ -236,7 +240,7 @@ class Links:
     async def _open(self, request: web.Request, ws: web.WebSocketResponse) -> Link | None:
         """Upgrade, challenge, hello, welcome; None if the other side left before."""
         challenge = Challenge(secrets.token_bytes(NONCE_BYTES), self._node_id)
-        async with asyncio.timeout(HELLO_S) as scope:
+        async with asyncio.timeout(self._hello_s) as scope:
             self._waiting.add(scope)
             try:
                 async with self._door:
@@ -255,8 +259,10 @@ class Links:
 
     def _welcome(self, request: web.Request, enrolled: Enrolled, version: int) -> Link:
         """In one go, so that no datagram falls between the greeting and the rows."""
+        if self._closed:
+            raise RefusedError("restart", "the server is stopping")
         transport = request.transport
-        if transport is None or self._closed:
+        if transport is None:
             raise ConnectionResetError(f"speaker {enrolled.id} left in the middle of its hello")
         older = self._register.find(enrolled.id)
         if older is not None:
