@@ -29,8 +29,8 @@ def speaker(
     check_tls: Annotated[
         bool,
         typer.Option(
-            help="Whether to check the node's certificate. Without it everything that sounds is still verified; "
-            "what this speaker reports may be read by others."
+            help="Check the node's certificate. Without it everything that sounds is still verified, "
+            "but others may read what this speaker reports."
         ),
     ] = True,
 ) -> None:

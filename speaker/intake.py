@@ -261,6 +261,7 @@ class Intake:
             stream = Stream(start.program, key, self._next_k)
             self._streams[start.program] = [stream, *streams]
         stream.broadcasts.add(start.broadcast)
+        self._freshness.acted(start.audio.media_us)
         active = Active(
             start.broadcast,
             start.program,

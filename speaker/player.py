@@ -143,8 +143,8 @@ class Timeline:
 
 
 class Player:
-    """Slots to frames. Each broadcast has its own decoder: a fresh one is exact from a program's first packet on,
-    and one that is taken up again is nearer than one that has played something else meanwhile.
+    """Slots to frames. Each broadcast has its own decoder: a fresh one is exact from a program's first packet
+    on, and one that is taken up again is nearer than one that has played something else meanwhile.
     """
 
     def __init__(self, decoder: Callable[[], Decoder], on_garbage: Callable[[MediaError], None]) -> None:

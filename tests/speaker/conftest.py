@@ -1,16 +1,22 @@
-"""A territory with its keys, a core on virtual time, and a node that speaks the real protocol over
-loopback."""
+"""A territory with its keys, a core on virtual time, and a node that speaks the real protocol on loopback."""
 
+import asyncio
+import base64
+import contextlib
 import itertools
 import random
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import WSMsgType, web
+from aiohttp.test_utils import TestServer
 
+from loa.clock import NodeClock
 from loa.codecs.frame import FRAME_SAMPLES, FRAME_US, SAMPLE_RATE, Pcm
 from loa.codecs.opus import OpusDecoder, OpusEncoder
 from loa.speaker.checks import Checks
@@ -19,6 +25,7 @@ from loa.speaker.mandate import Mandate
 from loa.speaker.player import Player
 from loa.speaker.playout import Playout
 from loa.speaker.state import Identity, Memory
+from loa.trust.enrol import make_code, parse_code
 from loa.trust.grants import Grant, Role, issue
 from loa.trust.keys import SigningKey, VerifyKey
 from loa.trust.statements import (
@@ -27,27 +34,44 @@ from loa.trust.statements import (
     Profile,
     Statement,
     VolumeOrder,
+    build_statement,
     sign_statement,
     time_reply_bytes,
 )
 from loa.wire.control import (
+    Bye,
+    Challenge,
     Control,
+    Hello,
     TimeAsk,
     TimeReply,
+    Via,
+    Want,
+    Welcome,
+    build_control,
+    hello_bytes,
+    parse_control,
 )
+from loa.wire.cookie import check_cookie, make_cookie
 from loa.wire.datagram import (
+    Attached,
     Audio,
     AudioPart,
+    Confirm,
+    Cookie,
     End,
     EndReason,
+    Probe,
     Start,
     StartFlags,
+    build_attach,
     build_audio,
     build_end,
     build_start,
+    parse_datagram,
 )
 from loa.wire.rank import BroadcastClass
-from loa.wire.report import Transport
+from loa.wire.report import Report, Transport
 
 NATION, PROVINCE, COMMUNE, ZONE = (number.to_bytes(8, "big").hex() for number in (1, 2, 3, 4))
 ELSEWHERE = (99).to_bytes(8, "big").hex()
@@ -171,8 +195,11 @@ class Sender:
         )
 
     def tone(self, k: int) -> Pcm:
-        """What goes into frame `k`: a steady tone on the grid."""
+        """What goes into frame `k`: a steady tone on the grid; at 0 Hz a sweep that repeats each second."""
         at = np.arange(k * FRAME_SAMPLES, (k + 1) * FRAME_SAMPLES) % (SAMPLE_RATE * 10)
+        if self._hertz == 0:
+            sweep = at % SAMPLE_RATE / SAMPLE_RATE
+            return np.asarray(8000 * np.sin(2 * np.pi * (300 * sweep + 900 * sweep**2)), dtype=np.int16)
         return np.asarray(8000 * np.sin(2 * np.pi * self._hertz * at / SAMPLE_RATE), dtype=np.int16)
 
     def next_part(self) -> AudioPart:
@@ -329,6 +356,226 @@ class Rig:
 
     def count(self, name: str) -> int:
         return self.core.counters[name]
+
+
+class FakeNode:
+    """Enrolment, control link and UDP port of a node, as docs/protocol.md has them, on loopback."""
+
+    def __init__(self, world: World, clock: NodeClock) -> None:
+        self.world, self.clock = world, clock
+        self.code = make_code(world.root.public)
+        self.latency_ms = 200
+        self.udp_blocked = False
+        self.silent = False
+        self.bye: Bye | None = None
+        self.keys: dict[str, VerifyKey] = {}
+        self.links: dict[str, web.WebSocketResponse] = {}
+        self.tokens: dict[bytes, str] = {}
+        self.addresses: dict[str, tuple[str, int]] = {}
+        self.via: dict[str, Transport] = {}
+        self.turns: list[tuple[str, Transport, str]] = []
+        self.reports: list[tuple[str, Report]] = []
+        self.wants: list[Want] = []
+        self.enrolled = 0
+        self.hellos = 0
+        self.asked = 0
+        self._writers: dict[str, asyncio.Queue[bytes]] = {}
+        self._secret = secrets.token_bytes(32)
+        self._socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self._socket.bind(("::", 0))
+        self._socket.setblocking(False)
+        app = web.Application()
+        app.router.add_post("/enrol", self._enrol)
+        app.router.add_get("/speaker/link", self._link)
+        self._server = TestServer(app)
+
+    async def start(self) -> None:
+        await self._server.start_server()
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+
+    async def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+        await self._server.close()
+
+    @property
+    def url(self) -> str:
+        return str(self._server.make_url("")).rstrip("/")
+
+    def enrol(self, speaker: str) -> tuple[Identity, Memory]:
+        """Without the ceremony: for simulations."""
+        key = SigningKey.generate()
+        self.keys[speaker] = key.public
+        placement = self.world.placement(self.latency_ms, speaker=speaker)
+        identity = Identity(speaker, "", key, (self.world.root.public,), self.url, "/speaker/link")
+        return identity, Memory(chain=self.world.chain(), placement=placement)
+
+    # --- sending
+
+    def send(self, data: bytes) -> None:
+        """To every speaker, each by its own way."""
+        for speaker in tuple(self.links):
+            if self.via[speaker] is Transport.UDP and not self.udp_blocked:
+                self._socket.sendto(data, self.addresses[speaker])
+            else:
+                self.send_link(speaker, data)
+
+    def send_link(self, speaker: str, data: bytes) -> None:
+        transport = self._writers.get(speaker)
+        if transport is not None:
+            transport.put_nowait(data)
+
+    def control(self, message: Control) -> None:
+        for speaker in tuple(self.links):
+            self.send_link(speaker, build_control(message))
+
+    async def air(self, sender: Sender, seconds: float) -> None:
+        """In real time; the first start goes over the links as well."""
+        if sender.sequence == 0:
+            for speaker in tuple(self.links):
+                self.send_link(speaker, sender.greeting())
+        until_us = self.clock.now_us() + int(seconds * 1_000_000)
+        while self.clock.now_us() < until_us:
+            while (sender.k + sender.packing) * FRAME_US <= self.clock.now_us():
+                self.send(sender.next_datagram() if sender.sequence % 8 else sender.start_datagram())
+            await asyncio.sleep(0.01)
+
+    async def drop_links(self) -> None:
+        for ws in tuple(self.links.values()):
+            await ws.close()
+
+    # --- the routes
+
+    async def _enrol(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        if bytes.fromhex(asked["secret"]) != parse_code(self.code).secret:
+            return web.json_response({"what": "unknown code"}, status=404)
+        self.enrolled += 1
+        self.keys[SPEAKER] = VerifyKey(bytes.fromhex(asked["public_key"]))
+        return web.json_response(
+            {
+                "speaker": SPEAKER,
+                "roots": [self.world.root.public.raw.hex()],
+                "chain": list(self.world.chain()),
+                "placement": base64.b64encode(
+                    build_statement(self.world.placement(self.latency_ms))
+                ).decode(),
+                "link": "/speaker/link",
+            }
+        )
+
+    async def _link(self, request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse(compress=False)
+        await ws.prepare(request)
+        node = secrets.token_hex(8)
+        challenge = Challenge(secrets.token_bytes(32), node)
+        await ws.send_bytes(build_control(challenge))
+        hello = parse_control(await ws.receive_bytes())
+        assert isinstance(hello, Hello)
+        assert self.keys[hello.speaker].verify(hello.signature, hello_bytes(challenge.nonce, node))
+        self.hellos += 1
+        if self.bye:
+            await ws.send_bytes(build_control(self.bye))
+            await ws.close()
+            return ws
+        await self._welcome(ws, hello.speaker)
+        writer = asyncio.create_task(self._write(ws, self._writers[hello.speaker]))
+        try:
+            async for message in ws:
+                if message.type is WSMsgType.BINARY:
+                    await self._hear(ws, hello.speaker, parse_control(message.data))
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            if self.links.get(hello.speaker) is ws:
+                del self.links[hello.speaker]
+        return ws
+
+    async def _write(self, ws: web.WebSocketResponse, queue: "asyncio.Queue[bytes]") -> None:
+        while True:
+            await ws.send_bytes(await queue.get())
+
+    async def _welcome(self, ws: web.WebSocketResponse, speaker: str) -> None:
+        token = secrets.token_bytes(16)
+        self.tokens[token] = speaker
+        self.via[speaker] = Transport.WS
+        udp = (("", self._socket.getsockname()[1]),)
+        placement = self.world.placement(self.latency_ms, speaker=speaker)
+        welcome = Welcome(1, placement, self.world.chain(), udp, token, "cc" * 8, 1)
+        self._writers[speaker] = asyncio.Queue()
+        await ws.send_bytes(build_control(welcome))
+        self.links[speaker] = ws
+
+    async def _hear(self, ws: web.WebSocketResponse, speaker: str, message: Control) -> None:
+        match message:
+            case TimeAsk(t1) if not self.silent:
+                self.asked += 1
+                at_us = self.clock.now_us()
+                await ws.send_bytes(build_control(self.world.time_reply(t1, at_us, at_us)))
+            case Via(transport, why):
+                self.via[speaker] = transport
+                self.turns.append((speaker, transport, why))
+            case Report():
+                self.reports.append((speaker, message))
+            case Want():
+                self.wants.append(message)
+
+    def _readable(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data, source = self._socket.recvfrom(2048)
+                if not self.udp_blocked:
+                    self._attach(data, source[:2])
+
+    def _attach(self, data: bytes, address: tuple[str, int]) -> None:
+        now_us = self.clock.now_us()
+        match parse_datagram(data).message:
+            case Probe(token) if token in self.tokens:
+                cookie = make_cookie(self._secret, address, token, now_us)
+                self._socket.sendto(build_attach(Cookie(cookie)), address)
+            case Confirm(token, cookie) if check_cookie(self._secret, address, token, cookie, now_us):
+                self.addresses[self.tokens[token]] = address
+                self._socket.sendto(build_attach(Attached(cookie)), address)
+
+
+async def until(condition: Callable[[], object], within_s: float = 20.0) -> None:
+    """Wait for something to become true; how long it takes decides nothing but failure."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for is elsewhere and knows nothing of us
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Any]:
+    return until
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[FakeNode]:
+    clock = NodeClock()
+    made = FakeNode(World(at_us=clock.now_us()), clock)
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def speakers() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]]:
+    """Runs agents; ends them after the test and sees to it that they leave no task behind."""
+    before = asyncio.all_tasks()
+    running: list[asyncio.Task[None]] = []
+
+    def run(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        running.append(asyncio.create_task(work))
+        return running[-1]
+
+    yield run
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    left = {task.get_name() for task in asyncio.all_tasks() - before if task.get_name().startswith("speaker")}
+    assert not left
 
 
 @pytest.fixture
