@@ -32,7 +32,7 @@ from .schema import Base
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a write waits for another process (`loa check`, a backup) before it gives up."""
-PIECE_ROWS = 500
+PIECE_ROWS = 200
 """Rows handled between two looks at the loop (about a millisecond), and values in one IN (...): SQLite takes
 32,766.
 """

@@ -75,21 +75,11 @@ class PlayLog:
 
     async def ordered(self, broadcast: str, listeners: Iterable[Listener], *, from_us: int) -> None:
         """From `from_us` on these speakers are to play it. Saying so twice changes nothing."""
-        rows = [
-            {
-                "broadcast": broadcast,
-                "speaker": listener.speaker,
-                "from_us": from_us,
-                "until_us": None,
-                "place": listener.place,
-                "name": listener.name,
-            }
-            for listener in listeners
-        ]
         async with self._database.write() as session:
+            connection = await session.connection()
             insert = upsert(session, PlayOrderedRow).on_conflict_do_nothing()
-            for some in pieces(rows):
-                await session.execute(insert, some)
+            for some in pieces(list(listeners)):
+                await connection.execute(insert, [_ordered(broadcast, from_us, one) for one in some])
 
     async def released(self, broadcast: str, *, until_us: int, speakers: Sequence[str] | None = None) -> None:
         """From `until_us` on these speakers (None: all) play it no more: it ended or is outranked."""
@@ -135,6 +125,17 @@ class PlayLog:
             return tuple([Listener(*found) async for found in stream(session, silent.order_by(row.name))])
 
 
+def _ordered(broadcast: str, from_us: int, listener: Listener) -> dict[str, object]:
+    return {
+        "broadcast": broadcast,
+        "speaker": listener.speaker,
+        "from_us": from_us,
+        "until_us": None,
+        "place": listener.place,
+        "name": listener.name,
+    }
+
+
 async def _merge(session: AsyncSession, stretches: Sequence[Heard], now_us: int) -> None:
     insert = upsert(session, PlayHeardRow)
     new, old = insert.excluded, PlayHeardRow
@@ -153,7 +154,8 @@ async def _merge(session: AsyncSession, stretches: Sequence[Heard], now_us: int)
         set_={name: new[name] for name in names},
         where=new.frames_played + new.frames_concealed > old.frames_played + old.frames_concealed,
     )
-    await session.execute(merge, [stretch.fields() | {"reported_us": now_us} for stretch in stretches])
+    connection = await session.connection()
+    await connection.execute(merge, [stretch.fields() | {"reported_us": now_us} for stretch in stretches])
 
 
 async def _gather(session: AsyncSession, broadcast: str, into: defaultdict[str, _Gathered]) -> None:

@@ -4,7 +4,7 @@ Laws: one speaker per public key; each at a place that exists. Deleting a speake
 is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -55,7 +55,7 @@ class Speakers:
     async def add_many(self, news: Iterable[NewSpeaker], *, now_us: int) -> Sequence[Speaker]:
         """All or none."""
         async with self._database.write() as session:
-            made = [await add_speaker(session, new, now_us) for new in news]
+            made = [speaker async for speaker in _add(session, list(news), now_us)]
             await bump(session, TERRITORY_VERSION)
             return made
 
@@ -115,32 +115,56 @@ async def speaker_by_key(session: AsyncSession, public_key: str) -> Speaker | No
 
 async def add_speaker(session: AsyncSession, new: NewSpeaker, now_us: int) -> Speaker:
     """In the caller's transaction."""
-    await _need_place(session, new.place)
-    if (known := await speaker_by_key(session, new.public_key)) is not None:
-        raise ConflictError(
-            f"speaker {new.name!r}: its key is that of {known.name!r} ({known.id}); expected a new key"
-        )
-    speaker_id = new.id or new_id()
-    if new.id is not None and await session.get(SpeakerRow, new.id) is not None:
-        raise ConflictError(f"speaker id {new.id} is taken; expected a new one")
-    session.add(
-        SpeakerRow(
-            id=speaker_id,
-            place=new.place,
-            name=new.name,
-            public_key=new.public_key,
-            serial=new.serial,
-            software=new.software,
-            notes=new.notes,
-            lat=new.lat,
-            lon=new.lon,
-            state=SpeakerState.ACTIVE,
-            enrolled_at_us=now_us,
-            last_seen_us=None,
-        )
+    (speaker,) = [speaker async for speaker in _add(session, (new,), now_us)]
+    return speaker
+
+
+async def _add(session: AsyncSession, news: Sequence[NewSpeaker], now_us: int) -> AsyncIterator[Speaker]:
+    """A few hundred at a time: 10,000 in a second."""
+    for place_id in sorted({new.place for new in news}):
+        await _need_place(session, place_id)
+    for some in pieces(news):
+        await _need_free(session, some)
+        made = [_made(new, now_us) for new in some]
+        connection = await session.connection()
+        await connection.execute(sa.insert(SpeakerRow), [_fields(speaker) for speaker in made])
+        for speaker in made:
+            yield speaker
+
+
+def _made(new: NewSpeaker, now_us: int) -> Speaker:
+    return Speaker(
+        new.id or new_id(),
+        new.place,
+        new.name,
+        new.public_key,
+        new.serial,
+        new.software,
+        new.notes,
+        new.lat,
+        new.lon,
+        SpeakerState.ACTIVE,
+        now_us,
+        None,
     )
-    await session.flush()
-    return await get_speaker(session, speaker_id)
+
+
+def _fields(speaker: Speaker) -> dict[str, object]:
+    return {name: getattr(speaker, name) for name in speaker.__slots__}
+
+
+async def _need_free(session: AsyncSession, news: Sequence[NewSpeaker]) -> None:
+    """ConflictError when a key or an id is that of a speaker that is there, or of two of these."""
+    row = SpeakerRow
+    for column, what, wanted in (
+        (row.public_key, "key", [new.public_key for new in news]),
+        (row.id, "id", [new.id for new in news if new.id is not None]),
+    ):
+        if len(set(wanted)) < len(wanted):
+            raise ConflictError(f"speakers: two of {len(news)} have the same {what}; expected one each")
+        known = await session.execute(sa.select(column, row.name).where(column.in_(wanted)).limit(1))
+        for value, name in known:
+            raise ConflictError(f"speaker {what} {value} is taken, by {name!r}; expected a new one")
 
 
 async def _need_place(session: AsyncSession, place_id: str) -> None:

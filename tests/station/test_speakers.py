@@ -59,7 +59,13 @@ async def test_the_same_key_twice_or_a_place_that_is_not_is_refused(
         await station.speakers.add(NewSpeaker("f" * 16, "Cụm 2", OTHER_KEY), now_us=now_us)
     with pytest.raises(NotFoundError, match="ffffffffffffffff"):
         await station.speakers.change(speaker.id, SpeakerChange(place="f" * 16))
-    assert len(await station.speakers.list()) == 1
+    twins = [NewSpeaker(commune.id, name, OTHER_KEY) for name in ("Cụm 2", "Cụm 3")]
+    with pytest.raises(ConflictError, match="same key"):
+        await station.speakers.add_many(twins, now_us=now_us)
+    later = [NewSpeaker(commune.id, f"{n}", f"{n:064x}") for n in range(600)]
+    with pytest.raises(ConflictError, match="Cụm 1"):
+        await station.speakers.add_many([*later, NewSpeaker(commune.id, "x", KEY)], now_us=now_us)
+    assert len(await station.speakers.list()) == 1, "all or none"
 
 
 async def test_last_seen_goes_forward_only_and_strangers_are_ignored(
