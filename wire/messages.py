@@ -105,7 +105,7 @@ class Start:
     audio: AudioPart
 
     def __post_init__(self) -> None:
-        self.rank  # noqa: B018 - its construction checks class, detail, level and start
+        Rank(self.cls, self.detail, self.level, self.started_us)
         if isinstance(self.targets, bytes):
             if len(self.targets) != 32:
                 raise ValueError(f"target hash of {len(self.targets)} bytes, expected 32")

@@ -1,7 +1,5 @@
 """Chains: a sound one is believed, and each way of cheating has its own refusal."""
 
-import base64
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -9,8 +7,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from joserfc import jws
-from joserfc.jwk import OctKey
 
 from loa.errors import RefusedError
 from loa.trust.grants import (
@@ -101,10 +97,7 @@ def test_a_sound_chain() -> None:
     assert chain.subject == SESSION.public
     assert (chain.max_class, chain.level, chain.rights) == (2, 12, frozenset({"air"}))
     assert chain.expires_us == NOW_US + DAY_US
-
-
-def test_the_root_may_be_left_out_for_it_is_pinned() -> None:
-    assert verify(SOUND[1:]).subject == SESSION.public
+    assert verify(SOUND[1:]).subject == SESSION.public, "the root may be left out, for it is pinned"
 
 
 def test_it_covers_its_place_and_all_below_and_nothing_else() -> None:
@@ -172,7 +165,7 @@ def test_an_unpinned_root() -> None:
     assert refused(lambda: store_of([evil])) == "issuer"
 
 
-def test_a_chain_that_signs_itself() -> None:
+def test_chains_that_sign_themselves_and_second_roots() -> None:
     tokens = [
         token_of(Role.ROOT, lambda grant: replace(grant, subject=EVIL.public), EVIL),
         token_of(Role.AUTHORITY, lambda grant: replace(grant, subject=EVIL.public), EVIL),
@@ -182,9 +175,6 @@ def test_a_chain_that_signs_itself() -> None:
     assert refused(lambda: verify(tokens)) == "root"
     assert refused(lambda: verify(tokens[3:])) == "root"
     assert refused(lambda: store_of(SOUND[:3]).verify_session(tokens[3], NOW_US)) == "issuer"
-
-
-def test_a_root_makes_no_second_root() -> None:
     second = token_of(Role.ROOT, lambda grant: replace(grant, subject=EVIL.public))
     assert refused(lambda: verify([second])) == "root"
 
@@ -212,48 +202,15 @@ def test_links_swapped_for_their_cousins_signature() -> None:
     assert refused(lambda: verify([*SOUND[:3], forged])) == "signature"
 
 
-def _headed(header: object, token: str, signature: str | None = None) -> str:
-    first = base64.urlsafe_b64encode(json.dumps(header, separators=(",", ":")).encode()).rstrip(b"=").decode()
-    _, claims, old = token.split(".")
-    return f"{first}.{claims}.{old if signature is None else signature}"
-
-
-def _hmac_with_public_key(token: str) -> str:
-    """The classic confusion: the public key used as the secret of an HMAC."""
-    claims = base64.urlsafe_b64decode(token.split(".")[1] + "==")
-    key = OctKey.import_key(NODE.public.raw)
-    return jws.serialize_compact({"alg": "HS256", "typ": "loa-grant+jwt"}, claims, key, algorithms=["HS256"])
-
-
 @pytest.mark.parametrize(
-    "forged",
-    [
-        _headed({"alg": "none", "typ": "loa-grant+jwt"}, SOUND[3], ""),
-        _headed({"alg": "NONE"}, SOUND[3], ""),
-        _headed({"alg": "EdDSA", "typ": "loa-grant+jwt"}, SOUND[3]),
-        _headed({"alg": "Ed448", "typ": "loa-grant+jwt"}, SOUND[3]),
-        _headed({"alg": "ES256", "typ": "loa-grant+jwt"}, SOUND[3]),
-        _headed({"alg": "Ed25519", "typ": "JWT"}, SOUND[3]),
-        _headed({"alg": "Ed25519", "typ": "loa-grant+jwt", "jwk": {"kty": "OKP"}}, SOUND[3]),
-        _headed({"alg": "Ed25519", "typ": "loa-grant+jwt", "crit": ["b64"], "b64": False}, SOUND[3]),
-        _headed({"typ": "loa-grant+jwt", "alg": "Ed25519"}, SOUND[3]),
-        _hmac_with_public_key(SOUND[3]),
-        "." + SOUND[3].split(".", 1)[1],
-    ],
+    ("token", "reason"),
+    [("eyJhbGciOiJub25lIn0." + SOUND[3].split(".", 1)[1], "algorithm"), ("a.b", "malformed")],
 )
-def test_other_algorithms_and_headers(forged: str) -> None:
-    assert refused(lambda: verify([*SOUND[:3], forged])) == "algorithm"
-    assert refused(lambda: store_of(SOUND[:3]).verify_session(forged, NOW_US)) == "algorithm"
-
-
-@pytest.mark.parametrize("token", ["", "x", "a.b.c.d", SOUND[3][:-10] + ".", "x" * 5000])
-def test_garbage_is_refused_as_malformed(token: str) -> None:
-    assert refused(lambda: verify([*SOUND[:3], token])) == "malformed"
-
-
-def test_a_chain_has_a_length() -> None:
-    assert refused(lambda: verify([])) == "malformed"
-    assert refused(lambda: verify(SOUND * 3)) == "malformed"
+def test_what_is_no_grant_of_ours(token: str, reason: str) -> None:
+    """test_tokens.py has all the ways."""
+    assert refused(lambda: verify([*SOUND[:3], token])) == reason
+    assert refused(lambda: store_of(SOUND[:3]).verify_session(token, NOW_US)) == reason
+    assert refused(lambda: store_of([token])) == reason
 
 
 def test_a_chain_of_authorities_ends_somewhere() -> None:
@@ -263,6 +220,8 @@ def test_a_chain_of_authorities_ends_somewhere() -> None:
         issue(replace(base, issuer=above.public.key_id, subject=below.public), above)
         for above, below in pairwise(keys)
     ]
+    assert refused(lambda: verify([])) == "malformed"
+    assert refused(lambda: verify(tokens[:9])) == "malformed"
     assert verify(tokens[:7]).subject == keys[7].public
     assert refused(lambda: verify(tokens[:8])) == "long"
     store = store_of(tokens[:7])

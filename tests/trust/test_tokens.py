@@ -7,10 +7,22 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import OctKey
 
 from loa.errors import ProtocolError, RefusedError
 from loa.trust.keys import SigningKey
-from loa.trust.tokens import HEADER, RIGHTS, Grant, Role, check_signature, issue, narrowed, parse_grant
+from loa.trust.tokens import (
+    HEADER,
+    RIGHTS,
+    Grant,
+    Role,
+    check_signature,
+    issue,
+    narrowed,
+    parse_grant,
+    read_grant,
+)
 
 KEY = SigningKey.from_bytes(b"k" * 32)
 SUBJECT = SigningKey.from_bytes(b"s" * 32).public
@@ -187,6 +199,54 @@ def test_a_signature_that_is_none_is_refused(signature: str) -> None:
     with pytest.raises(RefusedError) as caught:
         check_signature(f"{header}.{claims}.{signature}", KEY.public)
     assert caught.value.reason == "signature"
+
+
+def _headed(header: object, token: str, signature: str | None = None) -> str:
+    first = base64.urlsafe_b64encode(json.dumps(header, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    _, claims, old = token.split(".")
+    return f"{first}.{claims}.{old if signature is None else signature}"
+
+
+def _hmac_with_public_key(token: str) -> str:
+    """The classic confusion: the public key used as the secret of an HMAC."""
+    claims = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+    key = OctKey.import_key(KEY.public.raw)
+    return jws.serialize_compact({"alg": "HS256", "typ": "loa-grant+jwt"}, claims, key, algorithms=["HS256"])
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        _headed({"alg": "none", "typ": "loa-grant+jwt"}, TOKEN, ""),
+        _headed({"alg": "NONE"}, TOKEN, ""),
+        _headed({"alg": "EdDSA", "typ": "loa-grant+jwt"}, TOKEN),
+        _headed({"alg": "Ed448", "typ": "loa-grant+jwt"}, TOKEN),
+        _headed({"alg": "ES256", "typ": "loa-grant+jwt"}, TOKEN),
+        _headed({"alg": "Ed25519", "typ": "JWT"}, TOKEN),
+        _headed({"alg": "Ed25519", "typ": "loa-grant+jwt", "jwk": {"kty": "OKP"}}, TOKEN),
+        _headed({"alg": "Ed25519", "typ": "loa-grant+jwt", "crit": ["b64"], "b64": False}, TOKEN),
+        _headed({"typ": "loa-grant+jwt", "alg": "Ed25519"}, TOKEN),
+        _hmac_with_public_key(TOKEN),
+        "." + TOKEN.split(".", 1)[1],
+    ],
+)
+def test_other_algorithms_and_headers(forged: str) -> None:
+    with pytest.raises(ProtocolError, match=r"expected eyJ.* \(alg Ed25519, typ loa-grant\+jwt\)"):
+        parse_grant(forged)
+    with pytest.raises(RefusedError) as caught:
+        read_grant(forged)
+    assert caught.value.reason == "algorithm"
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c.d", f"{HEADER}..", f"{HEADER}.!.x", "x" * 5000])
+def test_garbage_is_refused_as_malformed(token: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        read_grant(token)
+    assert caught.value.reason == "malformed"
+
+
+def test_a_sound_token_is_read_by_those_who_verify() -> None:
+    assert read_grant(TOKEN) == GRANT
 
 
 def test_narrowed_cuts_to_what_the_parent_has() -> None:
