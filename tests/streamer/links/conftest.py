@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -81,6 +82,7 @@ class Node:
         self.lists: dict[bytes, bytes] = {}
         self.keys: dict[str, SigningKey] = {}
         self.port = 0
+        self.scheme = "http"
         self._stack = stack
 
     def find(self, speaker_id: str) -> Enrolled | None:
@@ -97,7 +99,9 @@ class Node:
     def placement(self, number: int, place: str) -> Statement:
         return sign_statement(Placement(identity(number), 1, LINE.ancestry(place), 500), self.key)
 
-    async def start(self, *, hello_s: float = 30.0, most_waiting: int = 10_000) -> None:
+    async def start(
+        self, *, hello_s: float = 30.0, most_waiting: int = 10_000, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.links = Links(
             clock=self.clock,
             node_key=self.key,
@@ -119,15 +123,16 @@ class Node:
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         line = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        await web.SockSite(runner, line, backlog=2048).start()
+        await web.SockSite(runner, line, backlog=2048, ssl_context=tls).start()
         self.port = line.getsockname()[1]
+        self.scheme = "https" if tls else "http"
         task = asyncio.create_task(self.links.run(), name="links")
         self._stack.push_async_callback(ended, task)
         self._stack.push_async_callback(self.links.close)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/speaker/link"
+        return f"{self.scheme}://127.0.0.1:{self.port}/speaker/link"
 
 
 async def ended(task: "asyncio.Task[None]") -> None:
@@ -273,7 +278,7 @@ async def connect(node: Node) -> AsyncIterator[Connect]:
     async def one() -> Speaker:
         if not node.port:
             await node.start()
-        opened.append(await session.ws_connect(node.url, max_msg_size=1 << 20))
+        opened.append(await session.ws_connect(node.url, max_msg_size=1 << 20, ssl=False))
         return Speaker(node, opened[-1])
 
     yield one

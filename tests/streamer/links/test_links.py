@@ -1,6 +1,8 @@
 """Control links over real sockets: who is let in, and what reaches whom."""
 
 import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -10,6 +12,7 @@ from loa.streamer.admission import RETRY_S
 from loa.streamer.territory import Place, Territory
 from loa.trust.keys import SigningKey
 from loa.trust.statements import time_reply_bytes
+from loa.web.certificate import ensure_certificate, server_context
 from loa.wire.control import (
     Bye,
     Chain,
@@ -155,6 +158,19 @@ async def test_datagrams_reach_the_links_of_their_slices(node: Any, linked: Any)
     assert [await north.raw(), await north.raw(), await south.raw()] == [b"\xc1all", b"\xc1north", b"\xc1all"]
     await south.nothing_came()
     await north.nothing_came()
+
+
+async def test_the_same_frames_go_through_tls(node: Any, linked: Any, until: Any, tmp_path: Path) -> None:
+    certificate = ensure_certificate(tmp_path, ["127.0.0.1"], datetime.now(UTC))
+    await node.start(tls=server_context(certificate))
+    speaker = await linked(10)
+    frames = [bytes([0xC1, number]) + bytes(number * 50) for number in range(100)]
+    for frame in frames:
+        node.links.send(IN_NORTH, frame, everyone=True, urgent=True)
+    assert [await speaker.raw() for _ in frames] == frames
+    await speaker.nothing_came()
+    await speaker.ws.close()
+    await until(lambda: node.links.count() == 0)
 
 
 async def test_audio_goes_to_those_who_do_not_listen_by_udp(node: Any, linked: Any, until: Any) -> None:
