@@ -55,7 +55,7 @@ class Prepared:
     frames: int
     mp3_frames: int
     duration_s: float
-    """Of the sound itself; the files are up to 127 ms longer, to the end of the grid."""
+    """Of the sound itself; the files are up to 147 ms longer, 20 of them ahead of it."""
 
     loudness_lufs: float
     true_peak_dbtp: float
@@ -104,12 +104,12 @@ class _Shaped:
         self._source = source
         self._plan = planned
         self._samples = samples
-        self.pieces = -(-(samples + PRE_SKIP) // GRID_SAMPLES)
-        """What Opus delays past the end is kept."""
+        self.pieces = -(-(FRAME_SAMPLES + samples + PRE_SKIP) // GRID_SAMPLES)
+        """Room for the frame that Opus keeps silent at the start, and for what it delays past the end."""
 
     def __iter__(self) -> Iterator[Pcm]:
-        kept: list[Pcm] = []
-        at, waiting = 0, 0
+        kept = [silence(FRAME_SAMPLES)]
+        at, waiting = 0, FRAME_SAMPLES
         for block in self._source:
             kept.append(self._shaped(block, at))
             at += len(block)
@@ -121,7 +121,7 @@ class _Shaped:
                 kept, waiting = [joined[whole:]], waiting - whole
         if at != self._samples:
             raise MediaError(f"the file gave {at} samples when read again, expected {self._samples}")
-        kept.append(silence(self.pieces * GRID_SAMPLES - at))
+        kept.append(silence(self.pieces * GRID_SAMPLES - FRAME_SAMPLES - at))
         yield from blocks(np.concatenate(kept), GRID_SAMPLES)
 
     def _shaped(self, block: Pcm, at: int) -> Pcm:
@@ -152,7 +152,7 @@ def _encode(sound: _Shaped, folder: Path, tell: Callable[[float], None]) -> tupl
 def _write(
     sound: _Shaped, opus_file: BinaryIO, mp3_file: BinaryIO, tell: Callable[[float], None]
 ) -> tuple[int, int]:
-    opus, mp3, frames, mp3_frames = OpusEncoder(), AlignedMp3Encoder(), 0, 0
+    opus, mp3, frames, mp3_frames = OpusEncoder(lead_in=True), AlignedMp3Encoder(), 0, 0
     for done, piece in enumerate(sound, start=1):
         for frame in blocks(piece, FRAME_SAMPLES):
             opus_file.write(opus.encode(frame))

@@ -49,6 +49,16 @@ def test_the_sound_survives(voice: Pcm, music: Pcm, opus_decoded: Decoded) -> No
         assert likeness > 0.9
 
 
+def test_a_lead_in_is_a_packet_of_silence_and_a_rise(music: Pcm, opus_decoded: Decoded) -> None:
+    encoder = OpusEncoder(lead_in=True)
+    packets = [encoder.encode(frame) for frame in blocks(music[48_000:96_000], FRAME_SAMPLES)]
+    assert packets[0] == silence_packet()
+    heard, plain = opus_decoded(packets), opus_decoded(_encode(music[48_000:96_000]))
+    rise = heard[FRAME_SAMPLES + PRE_SKIP :][:240]
+    assert 10 < np.abs(rise).max() < 0.6 * np.abs(plain[FRAME_SAMPLES + PRE_SKIP :][:240]).max()
+    assert np.corrcoef(heard[4800:], plain[4800:])[0, 1] > 0.98
+
+
 def test_encoding_is_the_same_each_time(voice: Pcm) -> None:
     assert _encode(voice) == _encode(voice)
 
