@@ -26,6 +26,12 @@ _CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES256-GCM-SHA384"
 )
+_OFTEN = (
+    "a certificate we cannot check, expected RSA or ECDSA on P-256 (ffmpeg 8 with GnuTLS makes another;"
+    " give it one by cert_file and key_file)"
+)
+"""OpenSSL gives no reason for a key on a curve outside RFC 8827, which is how this most often fails."""
+
 _EXPORTER = b"EXTRACTOR-dtls_srtp"
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha-256": hashes.SHA256(),
@@ -212,4 +218,4 @@ def _told(error: SSL.Error) -> str:
     """The last words of OpenSSL's error queue."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     reasons = [str(entry[-1]) for entry in queue if entry]
-    return ", ".join(reasons) or "no reason given"
+    return ", ".join(reasons) or _OFTEN

@@ -7,6 +7,7 @@ answer accepts one audio section with Opus and refuses every other (RFC 3264, se
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from itertools import pairwise
 
 from ..errors import OperatorError, ProtocolError
 
@@ -83,9 +84,8 @@ def parse_offer(text: str) -> Offer:
     if len(starts) > MAX_SECTIONS:
         raise ProtocolError(f"SDP has {len(starts)} media sections, expected at most {MAX_SECTIONS}")
     session = lines[: starts[0]] if starts else lines
-    bounds = zip(starts, [*starts[1:], len(lines)], strict=True)
     return Offer(
-        tuple(_parse_section(lines[a:b], session) for a, b in bounds),
+        tuple(_parse_section(lines[a:b], session) for a, b in pairwise([*starts, len(lines)])),
         bundled=any(line.startswith("a=group:BUNDLE ") for line in session),
     )
 

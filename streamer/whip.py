@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 
+import structlog
 from aiohttp import hdrs, web
 
 from ..clock import Clock
@@ -17,6 +18,8 @@ from ..errors import ConflictError, DeniedError, NotFoundError, OperatorError, P
 from .peer import Gone, Microphone, Peer
 from .peers import MAX_PEERS, Peers
 from .sdp import MAX_OFFER_BYTES, accept, build_answer, parse_offer
+
+log = structlog.get_logger("whip")
 
 SDP = "application/sdp"
 TRICKLE = "application/trickle-ice-sdpfrag"
@@ -129,6 +132,7 @@ class Whip:
         program = next((name for name, other in self._calls.items() if other is peer), None)
         if program is not None:
             del self._calls[program]
+            log.info("microphone gone", program=program, why=peer.why)
             if peer.gone is not None and peer.gone not in MEANT:
                 self._told(program, peer.gone)
 
