@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from .model import (
     BroadcastState,
@@ -10,6 +10,7 @@ from .model import (
     ClassName,
     Id,
     In,
+    Moment,
     OrderClass,
     OriginName,
     Out,
@@ -35,7 +36,7 @@ class ProgramOut(Out):
     loudness_lufs: float | None
     peaks: list[int] = Field(description="about 200 values 0 to 100: the picture of its waveform")
     error: Problem | None
-    created_at: AwareDatetime
+    created_at: Moment
 
 
 class UploadForm(In):
@@ -120,9 +121,9 @@ class BroadcastOut(Out):
     issuer: str = Field(description="the account's name")
     resume: ResumeRule
     state: BroadcastState
-    started_at: AwareDatetime | None = Field(description="null while it waits for its microphone")
-    expires: AwareDatetime
-    ended_at: AwareDatetime | None
+    started_at: Moment | None = Field(description="null while it waits for its microphone")
+    expires: Moment
+    ended_at: Moment | None
     reason: str | None = Field(description="why it ended")
     places: int
     winning_places: int = Field(description="where nothing of higher rank plays")
@@ -132,7 +133,7 @@ class BroadcastOut(Out):
 class WhipOut(Out):
     url: str = Field(description="where to POST the SDP offer (RFC 9725)")
     token: str = Field(description="bearer token, good for this microphone only")
-    expires: AwareDatetime = Field(description="the offer must come before")
+    expires: Moment = Field(description="the offer must come before")
 
 
 class StartedOut(Out):

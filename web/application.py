@@ -28,7 +28,7 @@ def create_app(services: Services) -> web.Application:
     desk = Desk(services, json.dumps(document(), ensure_ascii=False).encode())
     register(services.registry, readings(desk))
     app = web.Application(
-        middlewares=[supervise, harden, identify(desk.sessions)], client_max_size=MAX_BODY_BYTES
+        middlewares=[harden, supervise, identify(desk.sessions)], client_max_size=MAX_BODY_BYTES
     )
     app[DESK] = desk
     for route in routes():

@@ -10,10 +10,11 @@ HELD_S = 0.002
 class Breath:
     """One per piece of work."""
 
-    def __init__(self) -> None:
+    def __init__(self, held_s: float = HELD_S) -> None:
+        self._held_s = held_s
         self._since_s = time.perf_counter()
 
     async def take(self) -> None:
-        if time.perf_counter() - self._since_s >= HELD_S:
+        if time.perf_counter() - self._since_s >= self._held_s:
             await asyncio.sleep(0)
             self._since_s = time.perf_counter()

@@ -10,6 +10,7 @@ from ..wire.datagram import EndReason
 from ..wire.rank import BroadcastClass
 from .air_models import BroadcastIn, BroadcastOut, BroadcastQuery, BroadcastReach, StartedOut
 from .authority import Act
+from .breath import Breath
 from .call import Call
 from .desk import Desk
 from .order_rules import acting_place, lasting_s, origin_of, read_targets
@@ -22,6 +23,7 @@ async def list_broadcasts(call: Call, query: BroadcastQuery) -> Listing[Broadcas
     """Latest first; what is on air comes before all else."""
     call.require()
     desk = call.desk
+    await desk.feed.count_ordered(Breath())
     on_air = sorted(desk.air.on_air(), key=lambda found: -found.started_us)
     now = [desk.view.broadcast(found) for found in on_air]
     if query.active:
@@ -73,6 +75,7 @@ async def _accept(call: Call, order: Order, made_of: Material) -> OnAir:
 
 async def get_broadcast(call: Call) -> BroadcastOut:
     desk = call.desk
+    await desk.feed.count_ordered(Breath())
     if desk.air_has(call.id):
         on_air = desk.air.get(call.id)
         call.require(on_air.order.targets)
@@ -94,6 +97,7 @@ async def stop_broadcast(call: Call) -> None:
 async def get_reach(call: Call) -> BroadcastReach:
     """Who was ordered to sound, and who proved it."""
     desk = call.desk
+    await desk.feed.count_ordered(Breath())
     if desk.air_has(call.id):
         call.require(desk.air.get(call.id).order.targets)
         return desk.view.reach(call.id)

@@ -14,6 +14,7 @@ from ..errors import NotFoundError
 from ..station.content import ContentEvent
 from ..station.programs import ProgramState
 from ..station.speaker import Speaker
+from ..streamer.broadcast import AirEvent, BroadcastEnded
 from ..streamer.presence import Seat
 from .authority import Authority, OneAdministrator
 from .census import Census
@@ -100,6 +101,7 @@ class Desk:
             self.feed.count(name)
         self.feed.attach()
         self.recorder.attach()
+        self._stops.append(self.air.subscribe(self._on_air))
         self._stops.append(self.services.content.subscribe(self._on_content))
 
     async def run(self) -> None:
@@ -122,6 +124,11 @@ class Desk:
         await self.recorder.journal_ends()
         await self.recorder.drain()
         self.recordings.close()
+
+    def _on_air(self, event: AirEvent) -> None:
+        """A microphone whose broadcast is over may call in no more."""
+        if isinstance(event, BroadcastEnded):
+            self.services.tokens.revoke(event.on_air.order.program_id)
 
     def _on_content(self, event: ContentEvent) -> None:
         if event.state is not ProgramState.PREPARING:
@@ -160,7 +167,7 @@ class Desk:
         """The database has other places than before."""
         territory = await self.directory.reload_places()
         self.air.set_territory(territory)
-        self.services.network.places_changed()
+        await self.services.network.places_changed(territory, self.directory.places)
         self.feed.territory_changed()
 
     def speaker_changed(self, speaker: Speaker) -> None:

@@ -65,7 +65,7 @@ def _admit(route: Route, call: Call) -> None:
 
 def parse_query(model: type[BaseModel], request: web.Request) -> BaseModel:
     """The query as its model: each name once."""
-    names = list(request.query)
+    names = [name for name, _ in request.query.items()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise HttpError(422, "given more than once", f"query: {', '.join(twice)}", "each parameter once")

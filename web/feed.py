@@ -166,7 +166,7 @@ class Feed:
         """Send what was marked until now."""
         self._wake.clear()
         breath = Breath()
-        await self._count_ordered(breath)
+        await self.count_ordered(breath)
         if not len(self._hub):
             self._forget()
             return
@@ -181,7 +181,7 @@ class Feed:
     async def snapshot(self, client: Client) -> AsyncIterator[bytes]:
         """Everything as it is now, for one client."""
         breath = Breath()
-        await self._count_ordered(breath)
+        await self.count_ordered(breath)
         now = moment(self._clock.now_us())
         yield event_bytes(HelloEvent(now=now, clock_id=self._clock_id, software=self._software))
         for on_air in self._air.on_air():
@@ -194,7 +194,7 @@ class Feed:
             async for speakers in self._speakers_of(client.watched, breath):
                 yield event_bytes(speakers)
 
-    async def _count_ordered(self, breath: Breath) -> None:
+    async def count_ordered(self, breath: Breath) -> None:
         """Who is to sound what has just started: off the path of the order, and once."""
         started, self._uncounted = self._uncounted, {}
         for on_air in started.values():

@@ -3,7 +3,7 @@
 Laws: our cookie means something below /api/ only, and there a method that changes something needs the CSRF
 token too (/whip and /enrol have credentials that no browser sends by itself); no answer leaves without the
 security headers; an error nobody foresaw is logged with a number, and only the number is told. These are
-aiohttp middlewares, outermost first: `supervise`, `harden`, `identify`.
+aiohttp middlewares, outermost first: `harden`, `supervise`, `identify`.
 """
 
 import hmac
@@ -43,6 +43,7 @@ CONTENT_POLICY = "; ".join(
     )
 )
 HEADERS = {
+    "Server": "Loa",
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

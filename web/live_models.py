@@ -6,10 +6,10 @@ may be left out, and a client that has missed some is right again after the next
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, RootModel
+from pydantic import Field, RootModel
 
 from .air_models import BroadcastOut, BroadcastReach, ProgramOut
-from .model import Id, In, Out, SpeakerState, ViaName
+from .model import Id, In, Moment, Out, SpeakerState, ViaName
 from .territory_models import Playing
 
 
@@ -23,7 +23,7 @@ class HelloEvent(Out):
     """Begins a snapshot: forget what you knew; everything follows as events of the other kinds."""
 
     kind: Literal["hello"] = "hello"
-    now: AwareDatetime
+    now: Moment
     clock_id: str
     software: str
 
@@ -57,7 +57,7 @@ class SpeakerLive(Out):
     playing: Playing | None
     level_dbfs: float | None
     delay_ms: float | None
-    last_seen: AwareDatetime | None
+    last_seen: Moment | None
 
 
 class SpeakersEvent(Out):

@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 """A permanent opaque id: 16 lower-case hex digits."""
@@ -18,6 +26,13 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,23}$")]
 """nation, province, district, area, commune, hamlet, zone, ... Depth is data, and so is this word."""
+
+Moment = Annotated[
+    AwareDatetime,
+    PlainSerializer(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z", str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 in UTC with milliseconds, always of one length, so that text sorts as time does."""
 
 MAX_TARGETS = 5000
 """More places than a national territory has communes; an order with more is a mistake."""
@@ -122,6 +137,6 @@ class ProgramState(StrEnum):
     FAILED = "failed"
 
 
-def moment(at_us: int) -> AwareDatetime:
+def moment(at_us: int) -> datetime:
     """Network time in microseconds as a UTC date, cut to the millisecond."""
     return datetime.fromtimestamp(at_us // 1000 / 1000, UTC)

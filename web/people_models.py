@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from .model import Id, In, Out
+from .model import Id, In, Moment, Out
 
 Password = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=256)]
@@ -30,4 +30,4 @@ class Account(Out):
 class SessionOut(Out):
     account: Account
     csrf: str = Field(description="send it as X-CSRF-Token with every POST, PATCH, PUT and DELETE")
-    expires: AwareDatetime
+    expires: Moment

@@ -13,11 +13,13 @@ from prometheus_client import CollectorRegistry
 from ..clock import Clock
 from ..station.broadcast import Broadcast
 from ..station.content import ContentStore
+from ..station.place import Place
 from ..station.speaker import Speaker
 from ..station.station import Station
 from ..streamer.air import Air
 from ..streamer.clips import Clip
 from ..streamer.presence import Roll
+from ..streamer.territory import Territory
 from ..trust.keys import VerifyKey
 from .authority import Authority
 from .microphone_tokens import MicrophoneTokens
@@ -47,8 +49,8 @@ class Credentials(Protocol):
 class Network(Protocol):
     """What else must follow when somebody edits the territory: links, placements."""
 
-    def places_changed(self) -> None:
-        """The air's territory is a new one already."""
+    async def places_changed(self, territory: Territory, places: Mapping[str, Place]) -> None:
+        """The air has the new territory already."""
         ...
 
     def speaker_changed(self, speaker: Speaker) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from .model import ClassName, Id, In, Kind, Name, Out, SeverityName, Slug, SpeakerState, ViaName
+from .model import ClassName, Id, In, Kind, Moment, Name, Out, SeverityName, Slug, SpeakerState, ViaName
 
 LatencyMs = Annotated[int, Field(ge=0, le=10_000)]
 Profile = Annotated[str, StringConstraints(pattern=r"^(wan|lan)$")]
@@ -70,13 +70,13 @@ class SpeakerOut(Out):
     notes: str
     lat: float | None
     lon: float | None
-    enrolled_at: AwareDatetime | None
+    enrolled_at: Moment | None
     state: SpeakerState
     via: ViaName | None
     playing: Playing | None
     level_dbfs: float | None = Field(description="RMS of what its output plays; null when silent or unknown")
     delay_ms: float | None = Field(description="from media time to the output")
-    last_seen: AwareDatetime | None
+    last_seen: Moment | None
 
 
 class SpeakerPatch(In):
@@ -98,7 +98,7 @@ class EnrolmentIn(In):
 
 class EnrolmentOut(Out):
     code: str = Field(description="one-time code, to be typed at the loudspeaker")
-    expires: AwareDatetime
+    expires: Moment
     command: str = Field(description="what to run at a loudspeaker that runs Loa")
     place: Id
     name: str

@@ -1,0 +1,315 @@
+"""A house to serve: the real station on a fresh file, the real air with ears for an egress, the real web."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import argon2
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+
+from loa.clock import VirtualClock
+from loa.codecs.mp3 import MP3_FRAME_BYTES
+from loa.codecs.opus import OPUS_PACKET_BYTES
+from loa.codecs.stored import MP3_FILE, OPUS_FILE, StoredAudio
+from loa.errors import MediaError
+from loa.station.content import ContentStore
+from loa.station.database import sqlite_url
+from loa.station.emergency_log import EmergencyLog
+from loa.station.measured import Measured
+from loa.station.password import Passwords
+from loa.station.place import NewPlace, Place
+from loa.station.shelf import Shelf
+from loa.station.speaker import NewSpeaker, Speaker
+from loa.station.station import Station
+from loa.streamer.air import Air
+from loa.streamer.broadcast import Order
+from loa.streamer.fanout import Parcel
+from loa.streamer.microphone import MicrophoneSource
+from loa.streamer.presence import Roll
+from loa.streamer.territory import Territory
+from loa.trust.keys import SigningKey, VerifyKey
+from loa.web.application import DESK, create_app
+from loa.web.desk import Desk
+from loa.web.directory import as_line
+from loa.web.microphone_tokens import MicrophoneTokens
+from loa.web.services import Services
+
+App = TestClient[Any, Any]
+
+
+class Ears:
+    """An egress that remembers what was sent where, and in what order of events."""
+
+    def __init__(self) -> None:
+        self.sent: list[Parcel] = []
+
+    def send(self, parcels: Sequence[Parcel], *, urgent: bool) -> None:
+        self.sent += parcels
+
+    def tell(self, parcel: Parcel, *, urgent: bool) -> None:
+        self.sent.append(parcel)
+
+    def list_targets(
+        self, slices: Sequence[tuple[int, int]], targets: Sequence[str], *, urgent: bool
+    ) -> None: ...
+
+    def control(self, slices: Sequence[tuple[int, int]], message: bytes) -> None: ...
+
+
+class Mint:
+    """Grants whose words nobody here reads."""
+
+    def session(self, key: VerifyKey, order: Order, level: int) -> str:
+        return "grant"
+
+    def priority_order(self, place_id: str, broadcasts: Sequence[str]) -> bytes:
+        return b"order"
+
+
+class Preparer:
+    """Makes stored audio of the right form out of any file that does not say it is bad."""
+
+    async def prepare(self, source: Path, folder: Path, on_progress: Callable[[float], None]) -> Measured:
+        on_progress(0.5)
+        return await asyncio.to_thread(self._write, source, folder)
+
+    def _write(self, source: Path, folder: Path) -> Measured:
+        if source.read_bytes().startswith(b"bad"):
+            raise MediaError("the file decodes to silence, expected sound")
+        frames, mp3_frames = 300, 250
+        (folder / OPUS_FILE).write_bytes(bytes(OPUS_PACKET_BYTES) * frames)
+        (folder / MP3_FILE).write_bytes(bytes(MP3_FRAME_BYTES) * mp3_frames)
+        return Measured(frames, mp3_frames, 6.0, -16.0, -1.5, tuple(range(100)))
+
+
+@dataclass
+class Credentials:
+    root: SigningKey = field(default_factory=SigningKey.generate)
+
+    def roots(self) -> Sequence[VerifyKey]:
+        return [self.root.public]
+
+    def chain(self) -> Sequence[str]:
+        return ["authority.grant", "node.grant"]
+
+    def placement(self, speaker: Speaker) -> bytes:
+        return f"{speaker.id} at {speaker.place}".encode()
+
+
+@dataclass
+class Network:
+    """Remembers what it was told."""
+
+    told: list[str] = field(default_factory=list)
+
+    async def places_changed(self, territory: Territory, places: Mapping[str, Place]) -> None:
+        self.told.append("places")
+
+    def speaker_changed(self, speaker: Speaker) -> None:
+        self.told.append(f"changed {speaker.id}")
+
+    def speaker_removed(self, speaker_id: str) -> None:
+        self.told.append(f"removed {speaker_id}")
+
+
+@dataclass(frozen=True)
+class Land:
+    """A province of two communes, the first with a hamlet; two speakers at each of those three."""
+
+    province: Place
+    north: Place
+    hamlet: Place
+    south: Place
+    speakers: tuple[Speaker, ...]
+
+    def at(self, place: Place) -> list[str]:
+        return [speaker.id for speaker in self.speakers if speaker.place == place.id]
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+async def station(tmp_path: Path) -> AsyncIterator[Station]:
+    cheap = Passwords(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    async with await Station.open(sqlite_url(tmp_path / "loa.db"), passwords=cheap) as station:
+        yield station
+
+
+@pytest.fixture
+async def land(station: Station, clock: VirtualClock) -> Land:
+    now_us = clock.now_us()
+    places = station.places
+    province = await places.add(NewPlace("Đồng Tháp", "province"), now_us=now_us)
+    north = await places.add(NewPlace("Cao Lãnh", "commune", parent=province.id), now_us=now_us)
+    hamlet = await places.add(NewPlace("Ấp 1", "hamlet", parent=north.id), now_us=now_us)
+    south = await places.add(NewPlace("Mỹ Tho", "commune", parent=province.id), now_us=now_us)
+    news = [
+        NewSpeaker(place.id, f"Cụm {n} {place.name}", SigningKey.generate().public.raw.hex())
+        for place in (north, hamlet, south)
+        for n in (1, 2)
+    ]
+    speakers = await station.speakers.add_many(news, now_us=now_us)
+    return Land(province, north, hamlet, south, tuple(speakers))
+
+
+@pytest.fixture
+async def password(station: Station, clock: VirtualClock) -> str:
+    """The administrator's one-time password."""
+    made = await station.accounts.ensure_administrator(now_us=clock.now_us())
+    assert made is not None
+    return made.password
+
+
+@pytest.fixture
+def ears() -> Ears:
+    return Ears()
+
+
+@pytest.fixture
+async def air(clock: VirtualClock, station: Station, land: Land, ears: Ears) -> Air:
+    territory = as_line(await station.places.list())
+    return Air(clock, territory, mint=Mint(), egress=ears, microphone=MicrophoneSource)
+
+
+@pytest.fixture
+def roll(clock: VirtualClock) -> Roll:
+    return Roll(clock)
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+async def emergencies(tmp_path: Path, station: Station) -> AsyncIterator[EmergencyLog]:
+    log = await EmergencyLog.open(tmp_path / "journal", station)
+    yield log
+    await log.close()
+
+
+@pytest.fixture
+async def content(tmp_path: Path, station: Station) -> ContentStore:
+    return await ContentStore.open(tmp_path / "content", station, Preparer())
+
+
+@pytest.fixture
+def services(
+    tmp_path: Path,
+    clock: VirtualClock,
+    station: Station,
+    air: Air,
+    roll: Roll,
+    emergencies: EmergencyLog,
+    content: ContentStore,
+    network: Network,
+) -> Services:
+    shelf = Shelf(tmp_path / "content")
+    return Services(
+        clock=clock,
+        clock_id="00112233aabbccdd",
+        software="loa test",
+        station=station,
+        air=air,
+        roll=roll,
+        emergencies=emergencies,
+        content=content,
+        clip=lambda folder: StoredAudio.open(shelf.folder(folder)),
+        credentials=Credentials(),
+        network=network,
+        tokens=MicrophoneTokens(clock),
+        registry=CollectorRegistry(),
+        dist=tmp_path / "dist",
+    )
+
+
+@pytest.fixture
+async def app(services: Services, password: str) -> AsyncIterator[App]:
+    """A browser that nobody has logged in with."""
+    async with TestClient(TestServer(create_app(services))) as client:
+        yield client
+
+
+@pytest.fixture
+def desk(app: App) -> Desk:
+    served = app.app
+    assert served is not None
+    found: Desk = served[DESK]
+    return found
+
+
+@dataclass
+class Page:
+    """A logged-in page: sends the CSRF token, and fails loudly when an answer is not the one expected."""
+
+    client: App
+    csrf: str
+
+    async def call(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
+        answer = await self.send(method, path, body)
+        assert answer.status == status, await answer.text()
+        return await answer.json() if answer.content_type == "application/json" else await answer.read()
+
+    async def send(self, method: str, path: str, body: object = None) -> ClientResponse:
+        headers: Mapping[str, str] = {"X-CSRF-Token": self.csrf}
+        return await self.client.request(method, path, json=body, headers=headers)
+
+    async def get(self, path: str, *, status: int = 200) -> Any:
+        return await self.call("GET", path, status=status)
+
+    async def post(self, path: str, body: object = None, *, status: int = 201) -> Any:
+        return await self.call("POST", path, body, status=status)
+
+
+NEW_PASSWORD = "một câu đủ dài"
+
+
+async def log_in(app: App, password: str) -> Page:
+    """As the administrator, whose one-time password is changed."""
+    answer = await app.post("/api/v1/session", json={"name": "admin", "password": password})
+    csrf = (await answer.json())["csrf"]
+    change = {"old": password, "new": NEW_PASSWORD}
+    answer = await app.post("/api/v1/session/password", json=change, headers={"X-CSRF-Token": csrf})
+    assert answer.status == 200, await answer.text()
+    return Page(app, (await answer.json())["csrf"])
+
+
+@pytest.fixture
+async def page(app: App, password: str) -> Page:
+    return await log_in(app, password)
+
+
+@pytest.fixture
+def page_of(password: str) -> Callable[[Services], AbstractAsyncContextManager[Page]]:
+    """For a test that changes the services first."""
+
+    @asynccontextmanager
+    async def served(services: Services) -> AsyncIterator[Page]:
+        async with TestClient(TestServer(create_app(services))) as client:
+            yield await log_in(client, password)
+
+    return served
+
+
+@pytest.fixture
+async def program(app: App, content: ContentStore, clock: VirtualClock, desk: Desk) -> str:
+    """A stored program of six seconds."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"sound"
+
+    made = await content.receive(chunks(), title="Bài hát", now_us=clock.now_us())
+    work = asyncio.create_task(content.run())
+    desk.directory.put_program(await content.settled(made.id))
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    return made.id
