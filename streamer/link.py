@@ -4,7 +4,7 @@ The cheapest correct way to give one datagram to thousands of WebSocket clients:
 (RFC 6455, section 5.3), so without compression a binary message is the same bytes for everyone. The frame is
 built once and written straight to each transport. The seams are public ones of aiohttp and asyncio:
 `request.transport` (a whole frame in one `write`, so it cannot be torn by aiohttp's own pongs and closes,
-which are written whole as well), `request.protocol.writing_paused`, and `set_write_buffer_limits(0)`, after
+which are written whole as well), `request.protocol.writing_paused`, and `set_write_buffer_limits`, after
 which "paused" means exactly "the kernel takes no more". `bench/links.py` compares it with `send_bytes`.
 
 Laws: nobody waits for a client; while its connection is blocked everything goes to its `Outbox`; blocked for
@@ -155,8 +155,12 @@ def binary_frame(data: bytes) -> bytes:
 
 
 def prepare_transport(transport: asyncio.WriteTransport) -> None:
-    """Make "paused" mean "the kernel takes no more", keep the kernel's share small, and find dead peers."""
-    transport.set_write_buffer_limits(0)
+    """Make "paused" mean "the kernel takes no more", keep the kernel's share small, and find dead peers.
+
+    The bound is 1 byte, not 0: asyncio's TLS transport pauses at the bound, a plain one above it, so that at
+    0 TLS would pause after every write.
+    """
+    transport.set_write_buffer_limits(high=1, low=0)
     line = transport.get_extra_info("socket")
     if line is None:
         return
