@@ -24,5 +24,5 @@ export function parseEvent(text: string): LiveEvent | null {
     return null
   }
   if (typeof value !== 'object' || value === null || !('kind' in value)) return null
-  return typeof value.kind === 'string' && value.kind in KINDS ? (value as LiveEvent) : null
+  return typeof value.kind === 'string' && Object.hasOwn(KINDS, value.kind) ? (value as LiveEvent) : null
 }

@@ -116,7 +116,7 @@ export function firstOpen(tree: Tree): ReadonlySet<string> {
   for (let level = 0; level < levels; level++) {
     const shown = tree.depth.filter((d) => d <= level + 1).length
     if (shown > FIRST_ROWS) break
-    tree.line.forEach((place, i) => tree.depth[i] === level && open.add(place.id))
+    tree.line.forEach((place, i) => tree.depth[i] === level && tree.end[i]! > i + 1 && open.add(place.id))
   }
   return open
 }
