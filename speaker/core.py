@@ -16,7 +16,7 @@ from ..codecs.opus import PRE_SKIP
 from ..errors import ProtocolError, RefusedError
 from ..trust.replay import Freshness
 from ..wire.control import Control as ControlMessage
-from ..wire.control import TimeReply, Via, Want, Welcome
+from ..wire.control import Problem, TimeReply, UnknownKind, Via, Want, Welcome
 from ..wire.datagram import Attached, Confirm, Cookie, Kind, Probe, build_attach, parse_datagram
 from ..wire.rank import BroadcastClass
 from ..wire.report import SILENCE_DBFS, Heard, Report, State, Transport
@@ -161,6 +161,8 @@ class Core:
                     return self._welcomed(message, local_us)
                 case TimeReply():
                     return self._told_time(message, local_us)
+                case UnknownKind(kind):
+                    return [Say(Problem(f"unknown kind {kind!r}", "control link", "a kind of version 1"))]
                 case _:
                     return self._ordered(message, local_us)
         except RefusedError as error:

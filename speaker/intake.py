@@ -213,6 +213,8 @@ class Intake:
             events.append(Began(known.active, known.silent))
         elif known.stream.key != session.subject or known.start.rank != start.rank:
             raise RefusedError("changed", f"broadcast {start.broadcast}: another session or rank than before")
+        else:
+            self._prolong(known, start, min(start.expires_us, session.expires_us))
         events += self._flow(known, start.audio)
         for waiting in self._pen.release(start.program):
             events += self.receive(waiting, now_us)
@@ -240,11 +242,8 @@ class Intake:
         self._freshness.end(end.broadcast, known.expires_us if known else now_us + _TOMBSTONE_US)
         if known is None or again:
             return ()
-        until_k = min(slot_after(end.at_us), known.active.until_k)
-        known.active = replace(known.active, until_k=until_k)
-        if known.armed:
-            self.selector.end(end.broadcast, until_k)
-        else:
+        self._change(known, until_k=min(slot_after(end.at_us), known.active.until_k))
+        if not known.armed:
             self.forget(end.broadcast)
         return [Ended(end.broadcast, end.reason)]
 
@@ -273,6 +272,22 @@ class Intake:
         known = self._known[start.broadcast] = _Known(active, start, stream, expires_us)
         return known
 
+    def _prolong(self, known: _Known, start: Start, expires_us: int) -> None:
+        """A later start may let it live longer, never shorter: that is what an end is for."""
+        if expires_us > known.expires_us:
+            known.start, known.expires_us = start, expires_us
+            self._change(known, until_k=slot_after(expires_us))
+
+    def _change(self, known: _Known, *, from_k: int | None = None, until_k: int | None = None) -> None:
+        active = known.active
+        known.active = replace(
+            active,
+            from_k=active.from_k if from_k is None else from_k,
+            until_k=active.until_k if until_k is None else until_k,
+        )
+        if known.armed:
+            self.selector.put(known.active)
+
     def _store(self, stream: Stream, audio: AudioPart) -> Flowed:
         stream.window.accept(audio.sequence)
         stream.store(audio, self._counters)
@@ -284,11 +299,8 @@ class Intake:
 
     def _sound_from(self, known: _Known, k: int) -> None:
         """Audio of it for an earlier slot than was known: re-ordered, or its first start was lost."""
-        if k >= known.active.from_k or k < slot_of(known.start.started_us):
-            return
-        known.active = replace(known.active, from_k=k)
-        if known.armed:
-            self.selector.put(known.active)
+        if slot_of(known.start.started_us) <= k < known.active.from_k:
+            self._change(known, from_k=k)
 
     def _check_fresh(self, audio: AudioPart, now_us: int) -> None:
         self._freshness.check(audio.media_us, now_us)
