@@ -169,12 +169,12 @@ class OffsetFilter:
     def _bound_drift(self) -> None:
         """Every two samples bound it by the steepest and the flattest line through both their intervals."""
         low, high = -float(MAX_DRIFT_PPM), float(MAX_DRIFT_PPM)
-        for a, b in combinations((*self._anchors, *self._samples), 2):
-            gone_us = abs(b.at_us - a.at_us)
+        points = sorted((one.at_us, one.offset_us, one.half_us) for one in (*self._anchors, *self._samples))
+        for (a_us, a_offset_us, a_half_us), (b_us, b_offset_us, b_half_us) in combinations(points, 2):
+            gone_us = b_us - a_us
             if gone_us < BURST_EVERY_US:
                 continue
-            rise_us = (b.offset_us - a.offset_us) * (1 if b.at_us > a.at_us else -1)
-            spread_us = a.half_us + b.half_us
+            rise_us, spread_us = b_offset_us - a_offset_us, a_half_us + b_half_us
             low = max(low, (rise_us - spread_us) * 1_000_000 / gone_us - WANDER_PPM)
             high = min(high, (rise_us + spread_us) * 1_000_000 / gone_us + WANDER_PPM)
         self.drift_ppm = (low + high) / 2
