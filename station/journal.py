@@ -15,7 +15,7 @@ import fcntl
 import itertools
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,9 +46,10 @@ class Journal:
     because too many waited.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int) -> None:
+    def __init__(self, folder: Path, segment_bytes: int, sync: Callable[[int], None]) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
+        self._sync = sync
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._waiting = 0
         self._lock = -1
@@ -60,9 +61,18 @@ class Journal:
         self.refused = 0
 
     @classmethod
-    async def open(cls, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> "Journal":
-        """ConflictError when another process has it, OperatorError when it is damaged or not writable."""
-        journal = cls(folder, segment_bytes)
+    async def open(
+        cls,
+        folder: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        sync: Callable[[int], None] = sync_file,
+    ) -> "Journal":
+        """ConflictError when another process has it, OperatorError when it is damaged or not writable.
+
+        `sync` is what puts a file's bytes onto the disk; a test gives one that fails.
+        """
+        journal = cls(folder, segment_bytes, sync)
         try:
             await asyncio.get_running_loop().run_in_executor(journal._thread, journal._open)
         except BaseException:
@@ -179,13 +189,13 @@ class Journal:
         with beside.open("xb") as kept:
             kept.write(data[whole_bytes:])
             kept.flush()
-            sync_file(kept.fileno())
+            self._sync(kept.fileno())
         if whole_bytes < SEGMENT_HEADER_BYTES:
             path.unlink()
         else:
             with path.open("r+b") as torn:
                 torn.truncate(whole_bytes)
-                sync_file(torn.fileno())
+                self._sync(torn.fileno())
         sync_folder(self._folder)
         self.healed = (
             f"journal {path}: {len(data) - whole_bytes} bytes of an unfinished record moved to {beside.name}"
@@ -197,7 +207,7 @@ class Journal:
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             write_all(file, build_segment_header(begin))
-            sync_file(file)
+            self._sync(file)
             new.rename(path)
             sync_folder(self._folder)
         except BaseException:
@@ -223,7 +233,7 @@ class Journal:
                 f"journal {self._folder}: {problem.strerror}; expected room on the disk"
             ) from problem
         try:
-            sync_file(self._file)
+            self._sync(self._file)
         except OSError as problem:
             self._broken = f"the disk failed to keep a record ({problem.strerror})"
             raise OperatorError(
@@ -238,7 +248,7 @@ class Journal:
         try:
             os.ftruncate(self._file, self._size)
             os.lseek(self._file, self._size, os.SEEK_SET)
-            sync_file(self._file)
+            self._sync(self._file)
         except OSError:
             self._broken = f"half a record could not be taken back ({problem.strerror})"
 

@@ -69,7 +69,7 @@ class Passwords:
 
     def _check(self, stored: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(stored or self._dummy(), password) and stored is not None
+            return self._hasher.verify(stored or self._dummy(), password)
         except VerifyMismatchError:
             return False
         except (VerificationError, InvalidHashError) as problem:

@@ -265,6 +265,25 @@ async def test_stopped_while_preparing_it_is_finished_after_the_next_start(
     assert left(root) == complete(slow) | complete(waiting)
 
 
+async def test_stopped_and_started_again_without_a_restart_it_goes_on(
+    root: Path, station: Station, preparer: FakePreparer, now_us: int
+) -> None:
+    store = await ContentStore.open(root, station, preparer)
+    slow = await store.receive(chunks(b"slow"), title="x", now_us=now_us)
+    for _ in range(2):
+        running = asyncio.create_task(store.run())
+        await preparer.started.wait()
+        running.cancel()
+        await asyncio.wait([running])
+        preparer.started.clear()
+    preparer.go_on.set()
+    running = asyncio.create_task(store.run())
+    assert (await store.settled(slow.id)).state is ProgramState.READY
+    running.cancel()
+    await asyncio.wait([running])
+    store.close()
+
+
 async def test_every_half_done_thing_a_crash_can_leave_is_finished_or_cleared(
     root: Path, station: Station, preparer: FakePreparer, now_us: int
 ) -> None:

@@ -1,6 +1,7 @@
 """The journal: what was acknowledged is there after any crash."""
 
 import asyncio
+import errno
 import os
 import random
 import resource
@@ -145,6 +146,45 @@ async def test_a_missing_or_torn_segment_that_is_not_the_last_is_an_error(tmp_pa
         damage(tmp_path / name / paths[1].name)
         with pytest.raises(OperatorError, match=r"does not continue|torn, though"):
             await Journal.open(tmp_path / name)
+
+
+async def test_garbage_after_a_segment_that_is_not_the_last_is_an_error_and_stays(tmp_path: Path) -> None:
+    await fill(tmp_path, [b"%d:" % n for n in range(12)], segment_bytes=200)
+    path = segments(tmp_path)[1]
+    data = path.read_bytes() + b"garbage"
+    path.write_bytes(data)
+    with pytest.raises(OperatorError, match="torn, though"):
+        await Journal.open(tmp_path)
+    assert path.read_bytes() == data
+
+
+async def test_nothing_is_acknowledged_before_it_is_synced_and_nothing_taken_after_a_failed_sync(
+    tmp_path: Path,
+) -> None:
+    sizes: list[int] = []
+    fails = False
+
+    def sync(file: int) -> None:
+        if fails:
+            raise OSError(errno.EIO, "Input/output error")
+        sizes.append(os.fstat(file).st_size)
+
+    journal = await Journal.open(tmp_path, sync=sync)
+    for number in (1, 2):
+        await journal.append(b"%d:" % number)
+        assert sizes[-1] == segments(tmp_path)[0].stat().st_size, "synced with all of the record in it"
+        assert len(sizes) == 1 + number
+    fails = True
+    with pytest.raises(OperatorError, match="a disk that works"):
+        await journal.append(b"3:")
+    fails = False
+    with pytest.raises(OperatorError, match="repaired disk"):
+        await journal.append(b"4:")
+    assert (journal.last, numbers(journal)) == (2, [1, 2])
+    await journal.close()
+    reopened = await Journal.open(tmp_path)
+    assert numbers(reopened)[:2] == [1, 2]
+    await reopened.close()
 
 
 async def test_old_segments_are_retired_when_their_records_are_elsewhere(tmp_path: Path) -> None:

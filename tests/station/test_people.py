@@ -145,6 +145,8 @@ async def test_too_many_at_once_are_turned_away_and_counted(passwords: Passwords
     assert sum(isinstance(result, DeniedError) for result in results) == 5 == passwords.refused
     assert results[:MAX_WAITING] == [False] * MAX_WAITING
     assert await passwords.matches(await passwords.hash("x"), "x")
+    endless = "x" * 1000
+    assert not await passwords.matches(await passwords.hash(endless), endless), "nobody types that"
     passwords.close()
 
 

@@ -120,6 +120,8 @@ async def test_a_change_that_leaves_the_name_leaves_the_address(
     )
     assert (changed.slug, changed.name, changed.kind) == ("cao-lanh-2", "CAO LÃNH", "ward")
     assert (changed.latency_ms, changed.profile) == (300, "lan")
+    await places.delete(commune.id)
+    assert (await places.change(twin.id, PlaceChange(name="cao lãnh"), now_us=now_us)).slug == "cao-lanh-2"
     inheriting = await places.change(twin.id, PlaceChange(latency_ms=None), now_us=now_us)
     assert (inheriting.latency_ms, inheriting.profile, inheriting.parent) == (None, "lan", province.id)
 
