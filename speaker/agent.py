@@ -74,6 +74,8 @@ class SpeakerConfig:
         check_output(self.output)
         if (self.state is None) == (self.enrolled is None):
             raise ConfigError("speaker: expected a state folder, or an identity that was given")
+        if self.node and not self.node.startswith(("http://", "https://")):
+            raise ConfigError(f"--node {self.node!r}: expected a URL that begins with http:// or https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class SpeakerAgent:
             return config.enrolled
         assert folder is not None  # noqa: S101 - SpeakerConfig has seen to it
         if not folder.enrolled and config.code:
+            if not config.node:
+                raise ConfigError("no --node: to enrol, expected the URL of the node that made the code")
             key = await asyncio.to_thread(folder.enrolling_key)
             identity, memory = await enrol(config.node, config.code, key, config.serial, SOFTWARE, config.tls)
             await asyncio.to_thread(folder.save_memory, memory)
