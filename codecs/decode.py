@@ -3,10 +3,11 @@
 Laws: the file is hostile until decoded. FFmpeg may read this one file and nothing else (no playlist, no
 script that names others, no network), only containers of audio or film, never more than `max_seconds` of
 sound; and whatever is wrong with it is a MediaError that says what. A packet that is damaged is skipped, as
-long as they are few. The container is closed when the iteration ends, however it ends.
+long as they are few. The container is closed when the iteration ends, however it ends (`close()` the
+generator, or read to the end).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ _SHORT_S = 0.5
 """A sound this much (or 1 %) shorter than its head states was cut."""
 
 
-def decode(path: Path, *, max_seconds: float) -> Iterator[Pcm]:
+def decode(path: Path, *, max_seconds: float) -> Generator[Pcm, None, None]:
     """The sound of `path`: blocks of any length, mono, 48 kHz. MediaError at the first fault that cannot be
     skipped."""
     av.logging.set_level(None)

@@ -18,9 +18,9 @@ _SLOT_SAMPLES = 240
 _SLOTS = FRAME_SAMPLES // _SLOT_SAMPLES
 """The limiter decides every 5 ms: shorter is heard as roughness, longer as a hole before a plosive."""
 
-_HALF_TAPS = 8
+_HALF_TAPS = 24
 LATENCY_SAMPLES = _SLOT_SAMPLES + _HALF_TAPS
-"""5.2 ms."""
+"""5.5 ms."""
 
 _TARGET_RMS_DB = TARGET_LUFS + 0.7
 """Loudness of a voice is about its rms over the frames in which it speaks, less 0.7 (measured on recorded
@@ -45,8 +45,9 @@ _RETREAT = 0.04
 _RELEASE = 0.04
 """Of the limiter's gain, per slot: from half back to one in 60 ms."""
 
-_CEILING = from_db(CEILING_DBTP - 0.3)
-"""0.3 dB under the ceiling, since 16 taps see a little less than a longer filter."""
+_CEILING = from_db(CEILING_DBTP - 0.5)
+"""0.5 dB under the ceiling, since 48 taps see a little less than a longer filter (above 19 kHz, where no
+voice is, 0.6)."""
 
 _OVERSHOOT = 2.0
 """True peaks are looked for where samples come within 6 dB of the ceiling."""

@@ -2,10 +2,11 @@
 the ceiling.
 
 Laws: what comes out has TARGET_LUFS (within 0.1 LU by our own measure) and no true peak over CEILING_DBTP,
-unless reaching the target would take more than MAX_GAIN_DB; nothing quieter than SILENT_LUFS is lifted. The
-limiter knows the whole recording: it turns down before a peak and up after it along a raised cosine, so
-there is no edge to hear. Where it works the loudness falls a little, so gain and limiter are settled
-together, on the survey's bins, before any sample is touched. Live sound is levelled in leveller.py.
+unless that would take more than MAX_GAIN_DB, or more limiting than a voice bears (_MAKE_UP_DB); nothing
+quieter than SILENT_LUFS is lifted. The limiter knows the whole recording: it turns down before a peak and
+up after it along a raised cosine, so there is no edge to hear. Where it works the loudness falls a little,
+so gain and limiter are settled together, on the survey's bins, before any sample is touched. Live sound is
+levelled in leveller.py.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from .survey import BIN_SAMPLES, Bins, Loudness, integrated, survey
 
 MAX_GAIN_DB = 40.0
 """A whisper at -56 LUFS still comes up; beyond that it is mostly the noise of the room."""
+
+_MAKE_UP_DB = 3.0
+"""The most by which gain makes up for what the limiter takes. Where that is not enough, the sound is all
+peaks; more gain would flatten it and lift its background, so it stays a little under the target."""
 
 _MARGIN_DB = 0.1
 """Under the ceiling: what rounding to 16 bits and another meter's filter may add."""
@@ -67,12 +72,13 @@ def plan(measured: Loudness, target_lufs: float = TARGET_LUFS) -> Plan:
             f"the sound is silent ({before:.0f} LUFS), expected more than {SILENT_LUFS:.0f} LUFS"
         )
     gain_db = min(target_lufs - before, MAX_GAIN_DB)
+    most_db = min(gain_db + _MAKE_UP_DB, MAX_GAIN_DB)
     for _ in range(_ROUNDS):
         gains = _limited(measured.peaks, from_db(gain_db))
         after = integrated(measured.energies * np.square(gains))
-        if abs(target_lufs - after) < _CLOSE_LU or gain_db >= MAX_GAIN_DB:
+        if abs(target_lufs - after) < _CLOSE_LU or gain_db >= most_db:
             break
-        gain_db = min(gain_db + target_lufs - after, MAX_GAIN_DB)
+        gain_db = min(gain_db + target_lufs - after, most_db)
     return Plan(gains, after, to_db(float((measured.peaks * _highest_near(gains)).max(initial=0.0))))
 
 

@@ -85,8 +85,8 @@ def prepare(
         planned = plan(found)
     except MediaError as error:
         raise MediaError(f"{source.name}: {error}") from error
-    sound = _Shaped(decode(source, max_seconds=max_seconds), planned, measured.samples)
-    frames, mp3_frames = _encode(sound, folder, tell)
+    with contextlib.closing(decode(source, max_seconds=max_seconds)) as again:
+        frames, mp3_frames = _encode(_Shaped(again, planned, measured.samples), folder, tell)
     return Prepared(
         frames=frames,
         mp3_frames=mp3_frames,

@@ -69,7 +69,7 @@ def _synthesise(engine: ctypes.CDLL, text: str) -> Pcm:
 
     callback = _CALLBACK(take)
     engine.espeak_SetSynthCallback(callback)
-    data = text.encode() + b"\0"
+    data = text.encode("utf-8", "replace") + b"\0"
     status = engine.espeak_Synth(data, len(data), 0, 0, 0, _UTF8_WITH_END_PAUSE, None, None)
     engine.espeak_Synchronize()
     if status != _OK:
