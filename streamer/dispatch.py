@@ -43,6 +43,10 @@ class Dispatch:
         self._blocked: dict[Link, None] = {}
         self._wake = asyncio.Event()
 
+    def __len__(self) -> int:
+        """Jobs that are waiting or under way."""
+        return sum(map(len, self._lanes))
+
     def send(self, piece: Piece, links: Sequence[Link]) -> None:
         """Write to all of `links` soon. The sequence is kept: hand over one that nobody changes."""
         if not links:

@@ -151,6 +151,10 @@ class Links:
         lane = Lane.URGENT if urgent else Lane.CONTROL if everyone else Lane.AUDIO
         return self._post(rows.between(slices), lane, data, perishable=not everyone)
 
+    def backlog(self) -> int:
+        """How many datagrams and messages are not yet written to all their links."""
+        return len(self._dispatch)
+
     def broadcast_control(self, slices: Slices, message: bytes, *, urgent: bool = False) -> int:
         """Hand a control message to all links at the places of `slices`.
 
