@@ -35,6 +35,25 @@ asyncio.run(main())
 """
 
 
+DIE_IN_THE_MIDDLE = """
+import asyncio, os, resource, signal, sys
+from pathlib import Path
+from loa.station.journal import Journal
+
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+
+async def main():
+    journal = await Journal.open(Path(sys.argv[1]))
+    for number in range(1, 1000):
+        await journal.append(b"%d:" % number + bytes(1000))
+        os.write(1, f"{number}\\n".encode())
+
+asyncio.run(main())
+"""
+
+
 def numbers(journal: Journal) -> list[int]:
     return [int(record.payload.split(b":")[0]) for record in journal.replay()]
 
@@ -94,6 +113,26 @@ async def test_killed_again_and_again_in_the_middle_of_writing_it_has_all_that_w
         assert numbers(journal) == list(range(1, journal.last + 1))
         acknowledged = journal.last
         await journal.close()
+
+
+@pytest.mark.parametrize("limit", [5_000, 8_191, 12_345])
+async def test_dead_with_half_a_record_written_it_has_all_that_was_acknowledged(
+    tmp_path: Path, limit: int
+) -> None:
+    # The kernel writes as far as the limit on the size of files allows, and kills at the next byte.
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-c", DIE_IN_THE_MIDDLE, str(tmp_path), str(limit)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told, _ = await child.communicate()
+    assert child.returncode == -signal.SIGXFSZ
+    acknowledged = len(told.split())
+    journal = await Journal.open(tmp_path)
+    assert numbers(journal) == list(range(1, acknowledged + 1))
+    assert acknowledged > 3
+    assert journal.healed is not None
+    assert scrap_bytes(tmp_path) > 100
+    await journal.close()
 
 
 @pytest.mark.parametrize("segment_bytes", [150, 1 << 20], ids=["after another segment", "in the only one"])
