@@ -37,7 +37,7 @@ from ..wire.control import (
 from ..wire.report import Report, Transport
 from .admission import RETRY_S, Enrolled, Roster, admit
 from .dispatch import Dispatch
-from .link import Link, binary_frame, prepare_transport
+from .link import Link, LinkState, binary_frame, prepare_transport
 from .outbox import Lane, Piece
 from .register import Register
 from .territory import Territory
@@ -212,6 +212,7 @@ class Links:
             )
         ws = web.WebSocketResponse(compress=False, max_msg_size=MAX_UPLINK_BYTES, timeout=FAREWELL_S)
         self._handlers += 1
+        self._no_handlers.clear()
         try:
             await self._converse(request, ws)
         finally:
@@ -235,9 +236,6 @@ class Links:
             await self._part(ws, error.reason, str(error))
         except ConnectionError:
             self.counts["lost"] += 1
-        finally:
-            if link is not None:
-                self._leave(link)
         if request.transport is not None:
             request.transport.abort()
 
@@ -285,11 +283,14 @@ class Links:
         return link
 
     async def _listen(self, link: Link, ws: web.WebSocketResponse) -> None:
-        """Until the speaker leaves, misbehaves, or is dismissed (TimeoutError)."""
+        """Until the speaker leaves, misbehaves or is dismissed (TimeoutError); then off the list at once."""
         allowance = Allowance(self._clock.now_us())
-        async with asyncio.timeout(None) as link.scope:
-            while (data := await _receive(ws)) is not None:
-                self._uplink.hear(link, allowance, data)
+        try:
+            async with asyncio.timeout(None) as link.scope:
+                while (data := await _receive(ws)) is not None:
+                    self._uplink.hear(link, allowance, data)
+        finally:
+            self._leave(link)
 
     async def _part(self, ws: web.WebSocketResponse, reason: str, problem: str = "") -> None:
         """The last words to one that still listens: what was wrong, when to come back."""
@@ -314,6 +315,7 @@ class Links:
 
     def _leave(self, link: Link) -> None:
         if self._register.remove(link):
+            link.state = LinkState.CUT
             self._dispatch.forget(link)
             self._events.unlinked(link.speaker)
 

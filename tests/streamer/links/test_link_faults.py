@@ -85,6 +85,21 @@ async def test_bad_input_ends_that_link_and_no_other(
     await good.nothing_came()
 
 
+async def test_who_is_being_shown_out_can_come_back_at_once(
+    node: Any, linked: Any, idle: Any, until: Any
+) -> None:
+    await node.start()
+    node.enrol(10)
+    bad = await idle()
+    await bad.link(node, 10)
+    bad.writer.write(b"\x82\x81" + bytes(4) + b"\xc1")
+    await until(lambda: node.links.counts["ended_protocol"])
+    assert not node.links.online(identity(10)), "while it has not answered our close"
+    assert node.links.send(EVERYWHERE, b"\xc1", everyone=True, urgent=True) == 0
+    good = await linked(10)
+    await good.nothing_came()
+
+
 async def test_a_flood_of_questions_ends_the_link(node: Any, linked: Any) -> None:
     good = await linked(11)
     bad = await linked(10)

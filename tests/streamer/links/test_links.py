@@ -268,6 +268,17 @@ async def test_close_says_goodbye_and_takes_no_more(node: Any, connect: Any, lin
     assert refusal.value.status == 503
 
 
+async def test_close_waits_until_the_last_has_been_told(node: Any, linked: Any, until: Any) -> None:
+    first = await linked(10)
+    await first.ws.close()
+    await until(lambda: node.links.count() == 0)
+    speaker = await linked(11)
+    end = asyncio.create_task(speaker.end())
+    await node.links.close()
+    assert node.links.counts["ended_restart"] == 1
+    assert (await end)[0] == [Bye("restart", RETRY_S["restart"])]
+
+
 # --- what a speaker says
 
 
