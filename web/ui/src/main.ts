@@ -55,7 +55,6 @@ function introduce({ i18n, notices, onAir, programs, live, connection }: Parts):
     notices.show(i18n.t.onAir.ended(broadcast.title, i18n.n(reached), i18n.n(ordered)))
   }
   connection.onBack = () => notices.show(i18n.t.connection.back)
-  live.onEnded = (seconds) => notices.show(i18n.t.live.ended(i18n.clock(seconds)))
   addEventListener('pagehide', () => programs.leave())
 }
 

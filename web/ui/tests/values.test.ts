@@ -90,6 +90,7 @@ describe('problems', () => {
 
   it('call a refused connection what it is', () => {
     expect(asProblem(new TypeError('Failed to fetch')).kind).toBe('offline')
+    expect(asProblem(new DOMException('', 'TimeoutError')).kind).toBe('offline')
     const own = new Problem('denied')
     expect(asProblem(own)).toBe(own)
   })

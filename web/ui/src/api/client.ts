@@ -6,6 +6,8 @@ import type { paths } from './schema.d.ts'
 import { asProblem, parseProblem, Problem } from './problem.ts'
 
 export const CSRF_HEADER = 'X-CSRF-Token'
+/** No button waits longer for an answer. */
+const DEADLINE_MS = 12000
 
 interface Answer<T> {
   data?: T
@@ -20,7 +22,11 @@ export class Api {
   onUnauthorized: () => void = () => undefined
 
   constructor() {
-    this.http = createClient<paths>({ baseUrl: '/', credentials: 'same-origin' })
+    this.http = createClient<paths>({
+      baseUrl: '/',
+      credentials: 'same-origin',
+      fetch: (request) => fetch(request, { signal: AbortSignal.timeout(DEADLINE_MS) }),
+    })
     this.http.use({
       onRequest: ({ request }) => {
         if (request.method !== 'GET') request.headers.set(CSRF_HEADER, this.#csrf)

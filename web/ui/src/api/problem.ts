@@ -34,9 +34,10 @@ export function parseProblem(status: number, body: unknown): Problem {
   return new Problem(kindOf(status), text('what'), text('where'), text('expected'))
 }
 
-/** Whatever was thrown, as a problem: a refused connection arrives as a TypeError from fetch. */
+/** Whatever was thrown, as a problem: from fetch a refused connection is a TypeError, a silent one a TimeoutError. */
 export function asProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown
-  if (thrown instanceof TypeError) return new Problem('offline')
+  if (thrown instanceof TypeError || (thrown instanceof DOMException && thrown.name === 'TimeoutError'))
+    return new Problem('offline')
   return new Problem('server', thrown instanceof Error ? thrown.message : String(thrown))
 }

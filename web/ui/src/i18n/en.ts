@@ -130,7 +130,6 @@ export const en: Strings = {
     onAir: 'On air',
     stop: 'Stop speaking',
     stopping: 'Stopping…',
-    ended: (time) => `Stopped after ${time}.`,
     reach: (n, of) => `${n}/${of} loudspeakers sounding`,
     serverHears: 'The server hears',
     leave: 'You are live. Leaving the page stops it.',
@@ -212,6 +211,7 @@ export const en: Strings = {
     missingHide: 'Show fewer',
     by: (name) => `by ${name}`,
     ended: (name, n, of) => `“${name}” has stopped. ${n}/${of} loudspeakers sounded.`,
+    yields: 'gives way to something higher everywhere',
     covered: (n, of) => `heard at ${n} of ${of} places, elsewhere something higher plays`,
   },
   listen: {
@@ -257,6 +257,7 @@ export const en: Strings = {
     sending: 'Sending…',
     sounding: 'EMERGENCY ON AIR',
     drilling: 'DRILL ON AIR',
+    clearing: 'THE ALL-CLEAR IS ON AIR',
     reached: 'loudspeakers sounded',
     stop: 'STOP NOW',
     allClear: 'All-clear',

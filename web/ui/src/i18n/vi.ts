@@ -127,7 +127,6 @@ export const vi = {
     onAir: 'Đang lên sóng',
     stop: 'Dừng nói',
     stopping: 'Đang dừng…',
-    ended: (time: string) => `Đã dừng sau ${time}.`,
     reach: (n: string, of: string) => `${n}/${of} loa đang phát`,
     serverHears: 'Máy chủ nghe thấy',
     leave: 'Bạn đang nói trực tiếp. Rời trang sẽ dừng phát.',
@@ -216,6 +215,7 @@ export const vi = {
     missingHide: 'Thu gọn',
     by: (name: string) => `bởi ${name}`,
     ended: (name: string, n: string, of: string) => `“${name}” đã dừng. ${n}/${of} loa đã phát.`,
+    yields: 'đang nhường cho lượt phát mức cao hơn ở mọi nơi',
     covered: (n: string, of: string) => `nghe được ở ${n}/${of} địa bàn, nơi khác nhường cho mức cao hơn`,
   },
   listen: {
@@ -267,6 +267,7 @@ export const vi = {
     sending: 'Đang gửi…',
     sounding: 'ĐANG PHÁT KHẨN CẤP',
     drilling: 'ĐANG DIỄN TẬP',
+    clearing: 'ĐANG PHÁT HIỆU BÁO YÊN',
     reached: 'loa đã phát',
     stop: 'DỪNG NGAY',
     allClear: 'Báo yên',

@@ -60,12 +60,12 @@ export class Publication {
     return { Authorization: `Bearer ${this.#whip.token}` }
   }
 
-  /** Ends it here at once and tells the server; `keepalive` lets the word out of a closing page. */
-  close(): void {
+  /** Ends it here at once. `tell`: the server does not know yet; `keepalive` lets the word out of a closing page. */
+  close(tell: boolean): void {
     if (this.#closed) return
     this.#closed = true
+    if (tell) this.#remove()
     this.#peer.close()
-    this.#remove()
   }
 
   #remove(): void {

@@ -22,7 +22,6 @@ export class LiveCall {
   speakingSinceMs = $state(0)
   readonly busy = $derived(isBusy(this.state))
 
-  onEnded: (seconds: number) => void = () => undefined
   readonly #mic: Mic
   readonly #onAir: OnAir
   #publication: Publication | undefined
@@ -83,11 +82,8 @@ export class LiveCall {
   }
 
   async stop(allClear = false): Promise<void> {
-    const seconds = this.state === 'live' ? (Date.now() - this.speakingSinceMs) / 1000 : 0
     this.#step('stop')
-    if (this.state !== 'stopping') return
-    await this.#end(allClear)
-    this.onEnded(seconds)
+    if (this.state === 'stopping') await this.#end(allClear)
   }
 
   /** After a failure has been read. */
@@ -104,23 +100,31 @@ export class LiveCall {
   }
 
   async #end(allClear = false): Promise<void> {
-    this.#publication?.close()
-    this.#publication = undefined
     this.#mic.close()
     this.#awake()
-    const started = this.started
+    const { started } = this
+    const publication = this.#publication
     this.started = null
-    try {
-      if (started) await this.#onAir.stop(started.id, this.#alarm, allClear)
-    } catch {
-      // Gone already, or out of reach: the server ends a call whose microphone is silent by itself.
-    }
+    this.#publication = undefined
+    // The order first: with it the server ends the call, while a call that ends takes the all-clear's chance away.
+    const stopped = started === null || (await this.#stopped(started.id, allClear))
+    publication?.close(!stopped)
     if (this.state === 'stopping') this.#step('stopped')
+  }
+
+  /** False: gone already, or out of reach; the server then ends a call whose microphone is silent by itself. */
+  async #stopped(id: string, allClear: boolean): Promise<boolean> {
+    try {
+      await this.#onAir.stop(id, this.#alarm, allClear)
+      return true
+    } catch {
+      return false
+    }
   }
 
   #leave(): void {
     if (!this.started) return
-    this.#publication?.close()
+    this.#publication?.close(true)
     this.#onAir.stopOnLeave(this.started.id, this.#alarm)
   }
 
