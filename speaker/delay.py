@@ -62,11 +62,13 @@ class Delay:
         if self._extra_us:
             self._relax(now_us)
         else:
-            self._stretch(now_us)
+            self._stretch(late_us, now_us)
         return self._extra_us != before
 
-    def _stretch(self, now_us: int) -> None:
-        recent = [late_us for at_us, late_us in self._seen if now_us - at_us <= WATCH_US]
+    def _stretch(self, late_us: int, now_us: int) -> None:
+        if late_us <= 0:
+            return
+        recent = [late for at_us, late in self._seen if now_us - at_us <= WATCH_US]
         if len(recent) >= ENOUGH_LATE and min(recent) > 0:
             self._extra_us = min(max(recent) + HEADROOM_US, MAX_EXTRA_US)
 

@@ -1,4 +1,4 @@
-"""Run by test_device.py in a process of its own, whose HOME names a null sound device: plays a ramp for a while."""
+"""Run by test_device.py in a process of its own, whose HOME names a null sound device: plays a ramp."""
 
 import json
 import sys
@@ -20,10 +20,9 @@ def main(seconds: float) -> None:
     spent_s, frames = time.process_time(), int(seconds * 1_000_000) // FRAME_US
     for number in range(frames):
         at_us = begins_us + number * FRAME_US
-        time.sleep(max(0.0, (at_us - output.lead_us - now_us()) / 1_000_000))
         at = np.arange(number * FRAME_SAMPLES, (number + 1) * FRAME_SAMPLES)
         output.play((at % 30_000 + 1).astype(np.int16), at_us)
-    time.sleep(0.5)
+    time.sleep(seconds + 0.5)
     told = {
         "error_us": output.error_us,
         "jumps": output.jumps,

@@ -38,7 +38,12 @@ def test_a_node_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--output", "tape"), ("--ca", "/nowhere.pem", "--output", "null"), ("--what",), ("--node", "loa.example")],
+    [
+        ("--output", "tape"),
+        ("--ca", "/nowhere.pem", "--output", "null"),
+        ("--what",),
+        ("--node", "loa.example"),
+    ],
 )
 def test_wrong_usage_is_exit_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert run("--state", str(tmp_path), *arguments).exit_code == 2
