@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from ..codecs.tones import Chime, encoded
 from ..errors import NotFoundError
 from ..station.content import ContentEvent
 from ..station.programs import ProgramState
@@ -46,6 +47,7 @@ class Desk:
         self.services, self.document = services, document
         self.restarts = 0
         self._stops: list[Callable[[], None]] = []
+        self._editing = asyncio.Lock()
         self._settled: set[str] = set()
         self._some_settled = asyncio.Event()
         self.clock, self.station, self.air, self.roll = (
@@ -93,6 +95,7 @@ class Desk:
     async def load(self) -> None:
         """Read what the database holds; the roll learns the rest. From here on nothing is missed."""
         await self.directory.load()
+        await asyncio.to_thread(_encode_signals)
         for speaker in self.directory.speakers.values():
             if speaker.id not in self.roll.states:
                 self.roll.enrol(seat_of(speaker))
@@ -164,11 +167,12 @@ class Desk:
         return self.ledger.playing(broadcast_id) is not None
 
     async def places_changed(self) -> None:
-        """The database has other places than before."""
-        territory = await self.directory.reload_places()
-        self.air.set_territory(territory)
-        await self.services.network.places_changed(territory, self.directory.places)
-        self.feed.territory_changed()
+        """The database has other places than before. One edit after the other, so that the last one stands."""
+        async with self._editing:
+            territory = await self.directory.reload_places()
+            self.air.set_territory(territory)
+            await self.services.network.places_changed(territory, self.directory.places)
+            self.feed.territory_changed()
 
     def speaker_changed(self, speaker: Speaker) -> None:
         """The database has enrolled, renamed or moved it."""
@@ -187,3 +191,9 @@ class Desk:
 
 def seat_of(speaker: Speaker) -> Seat:
     return Seat(speaker.id, speaker.place, speaker.name)
+
+
+def _encode_signals() -> None:
+    """Each takes 100 ms the first time: not the time of the first alert."""
+    for chime in Chime:
+        encoded(chime)

@@ -11,6 +11,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,7 +36,9 @@ MAX_STEPS = 20_000
 MAX_HEARD = 100_000
 """Bounds for a database that stands still: some 40 MB, about an hour of a busy province."""
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-HEARD_AT_ONCE = 5_000
+HEARD_AT_ONCE = 500
+SPEAKERS_AT_ONCE = 250
+"""Rows made between two looks at the loop: about 1 ms of it."""
 SEEN_EVERY_S = 60.0
 
 log = structlog.get_logger("recorder")
@@ -237,16 +240,19 @@ class Recorder:
             await self._station.broadcasts.end(ended.broadcast, at_us=ended.at_us, reason=ended.reason)
 
     async def _write_override(self, step: _Override) -> None:
+        """In pieces: a province made in one go would hold the loop. Half written, it is written again."""
         speakers = list(self._directory.speakers_at(step.places))
-        if step.before is not None:
-            names = [speaker.id for speaker in speakers]
-            await self._station.play_log.released(step.before, until_us=step.at_us, speakers=names)
-        if step.after is not None:
-            listeners = [Listener(speaker.id, speaker.place, speaker.name) for speaker in speakers]
-            await self._station.play_log.ordered(step.after, listeners, from_us=step.at_us)
+        for start in range(0, len(speakers), SPEAKERS_AT_ONCE):
+            some = speakers[start : start + SPEAKERS_AT_ONCE]
+            if step.before is not None:
+                names = [speaker.id for speaker in some]
+                await self._station.play_log.released(step.before, until_us=step.at_us, speakers=names)
+            if step.after is not None:
+                listeners = [Listener(speaker.id, speaker.place, speaker.name) for speaker in some]
+                await self._station.play_log.ordered(step.after, listeners, from_us=step.at_us)
 
     async def _write_heard(self) -> None:
-        names = list(self._heard)[:HEARD_AT_ONCE]
+        names = list(islice(self._heard, HEARD_AT_ONCE))
         stretches = {name: self._heard[name] for name in names}
         await self._station.play_log.heard(stretches.values(), now_us=self._clock.now_us())
         for name, stretch in stretches.items():
