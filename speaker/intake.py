@@ -11,6 +11,7 @@ Pure: takes bytes and network time, returns events. Owned by the core, whose tim
 `passed` as slots sound (player.Shelf).
 """
 
+from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -33,6 +34,10 @@ MAX_SESSIONS_EACH = 4
 
 MAX_KNOWN = 64
 """Broadcasts known at once, tests included; one more is refused, unless it is an emergency."""
+
+
+MAX_PAST = 16
+"""Programs that are over, of which a datagram may still be under way: it is late, not unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class Intake:
         self._known: dict[str, _Known] = {}
         self._streams: dict[str, list[Stream]] = {}
         self._pen = Pen()
+        self._past: deque[str] = deque(maxlen=MAX_PAST)
 
     def receive(self, data: bytes, now_us: int) -> Sequence[Event]:
         """One datagram, from anybody."""
@@ -141,6 +147,7 @@ class Intake:
                 self._streams[stream.program] = rest
             else:
                 self._streams.pop(stream.program, None)
+                self._past.append(stream.program)
 
     def released(self, kind: str, digest: bytes, now_us: int) -> Sequence[Event]:
         """What was lacking has come: judge the starts that waited for it."""
@@ -182,6 +189,9 @@ class Intake:
 
     def _audio(self, message: Audio, checked: Checked, data: bytes, now_us: int) -> Sequence[Event]:
         streams = self._streams.get(message.program)
+        if streams is None and message.program in self._past:
+            self._counters.add("late")
+            return ()
         if streams is None:
             self._hold(message.program, data, now_us, "unknown")
             return ()
@@ -231,6 +241,9 @@ class Intake:
         return [self._store(known.stream, audio)]
 
     def _end(self, end: End, checked: Checked, data: bytes, now_us: int) -> Sequence[Event]:
+        if self._freshness.is_ended(end.broadcast):
+            self._counters.add("duplicate")
+            return ()
         known = self._known.get(end.broadcast)
         streams = [known.stream] if known else self._streams.get(end.program)
         if streams is None:
@@ -238,9 +251,8 @@ class Intake:
             return ()
         if not any(checked.signed_by(stream.key) for stream in streams):
             raise RefusedError("signature", f"end of {end.broadcast}: not signed by its session")
-        again = self._freshness.is_ended(end.broadcast)
         self._freshness.end(end.broadcast, known.expires_us if known else now_us + _TOMBSTONE_US)
-        if known is None or again:
+        if known is None:
             return ()
         self._change(known, until_k=min(slot_after(end.at_us), known.active.until_k))
         if not known.armed:

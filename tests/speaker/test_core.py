@@ -352,3 +352,18 @@ def test_cookies_are_taken_from_udp_alone(rig: Any, via: Transport) -> None:
 
     rig.hear(build_attach(Cookie(b"c" * 16)), via)
     assert rig.count("refused_kind") == (1 if via is Transport.WS else 0)
+
+
+def test_what_comes_after_the_end_is_late_or_again_not_unknown(rig: Any, world: Any) -> None:
+    music = world.program(at_us=rig.now_us)
+    rig.play([music], rig.now_us + SECOND_US)
+    straggler, end = music.audio_datagram(), music.end_datagram()
+    rig.hear(end)
+    rig.run(1)
+    rig.hear(end)
+    rig.hear(straggler)
+    rig.run(5)
+    rig.hear(world.program(at_us=rig.now_us).audio_datagram())
+    assert rig.count("duplicate") == 1
+    assert rig.count("late") == 1
+    assert rig.count("refused_unknown") == 0

@@ -1,4 +1,4 @@
-"""PortAudio with ALSA's null device, where no sound card exists: a device that takes samples as fast as it can."""
+"""PortAudio with ALSA's null device, which takes samples as fast as it can, where there is no sound card."""
 
 import asyncio
 import json
@@ -36,10 +36,8 @@ async def run(home: Path) -> dict[str, float]:
 
 async def test_every_sample_leaves_once_in_order_and_in_real_time(tmp_path: Path) -> None:
     taken = tmp_path / "taken.raw"
-    (tmp_path / ".asoundrc").write_text(
-        f'pcm.!default {{ type file slave.pcm null file "{taken}" format raw }}\nctl.!default {{ type null }}\n',
-        encoding="utf-8",
-    )
+    default = f'pcm.!default {{ type file slave.pcm null file "{taken}" format raw }}'
+    (tmp_path / ".asoundrc").write_text(f"{default}\nctl.!default {{ type null }}\n", encoding="utf-8")
     told = await run(tmp_path)
     assert not told["broken"]
     samples = np.frombuffer(taken.read_bytes(), "<i2")
@@ -55,5 +53,5 @@ async def test_every_sample_leaves_once_in_order_and_in_real_time(tmp_path: Path
 async def test_a_device_that_does_not_exist_is_said_with_those_that_do(tmp_path: Path) -> None:
     from loa.speaker.device import DeviceOutput
 
-    with pytest.raises(ConfigError, match="no-such-device.*expected one of"):
+    with pytest.raises(ConfigError, match=r"no-such-device.*expected one of"):
         DeviceOutput("no-such-device", lambda: 0)
