@@ -114,6 +114,17 @@ def test_holdover_on_the_measured_drift() -> None:
     assert error_us > 20_000
 
 
+def test_two_hours_of_anchors_bound_the_drift_on_a_slow_line() -> None:
+    """A round trip of 60 ms: 31 ms of doubt, and 14 ppm for each hour of holdover."""
+    world = World(-40, lambda: 30_000, lambda: 30_000)
+    world.settle()
+    world.run(3 * 3600)
+    world.true_us += 3_600_000_000
+    error_us = world.clock.error_us(world.local_us)
+    assert error_us is not None
+    assert abs(world.off_us()) < error_us < 31_000 + 3600 * 16
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(-100, 100), st.integers(0, 200_000), st.integers(0, 200_000))
 def test_the_true_time_lies_within_the_error_it_states(seed: int, drift: int, there: int, back: int) -> None:
