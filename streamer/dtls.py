@@ -6,6 +6,7 @@ OpenSSL does the handshake and libsrtp the packets. A session belongs to one pee
 """
 
 import datetime
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pylibsrtp
@@ -26,11 +27,9 @@ _CIPHERS = (
     b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
     b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES256-GCM-SHA384"
 )
-_OFTEN = (
-    "a certificate we cannot check, expected RSA or ECDSA on P-256 (ffmpeg 8 with GnuTLS makes another;"
-    " give it one by cert_file and key_file)"
-)
-"""OpenSSL gives no reason for a key on a curve outside RFC 8827, which is how this most often fails."""
+_WRONG_CURVE = " of the certificate, expected P-256 (ffmpeg needs cert_file and key_file)"
+"""Up to 8.1, ffmpeg with GnuTLS makes a key on P-224, outside RFC 8827, section 6.5, which OpenSSL 4 has
+given up."""
 
 _EXPORTER = b"EXTRACTOR-dtls_srtp"
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -110,12 +109,7 @@ class DtlsSession:
         self._ssl.bio_write(datagram)
         if self.srtp is None:
             return self._advance()
-        try:
-            self._ssl.recv(MTU)
-        except SSL.WantReadError:
-            pass
-        except SSL.Error:
-            self.closed = True
+        self._listen()
         return self._outgoing()
 
     def timeout_s(self) -> float | None:
@@ -131,11 +125,9 @@ class DtlsSession:
         return self._outgoing()
 
     def close(self) -> list[bytes]:
-        """Our goodbye, so that the other end need not wait for a timeout."""
-        try:
+        """Our goodbye, or the alert that says what failed: the other end need not wait for a timeout."""
+        with suppress(SSL.Error):
             self._ssl.shutdown()
-        except SSL.Error:
-            return []
         return self._outgoing()
 
     def _advance(self) -> list[bytes]:
@@ -147,7 +139,17 @@ class DtlsSession:
             raise ProtocolError(f"DTLS handshake failed: {_told(error)}") from error
         self._check_peer()
         self.srtp = self._derive()
+        self._listen()
         return self._outgoing()
+
+    def _listen(self) -> None:
+        """After the handshake all that can come is a repeated flight or the end."""
+        try:
+            self._ssl.recv(MTU)
+        except SSL.WantReadError:
+            pass
+        except SSL.Error:
+            self.closed = True
 
     def _check_peer(self) -> None:
         certificate = self._ssl.get_peer_certificate(as_cryptography=True)
@@ -218,4 +220,5 @@ def _told(error: SSL.Error) -> str:
     """The last words of OpenSSL's error queue."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     reasons = [str(entry[-1]) for entry in queue if entry]
-    return ", ".join(reasons) or _OFTEN
+    hint = _WRONG_CURVE if "wrong curve" in reasons else ""
+    return (", ".join(reasons) or "no reason given") + hint

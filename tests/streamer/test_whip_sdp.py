@@ -144,7 +144,9 @@ def test_another_stack_reads_the_answer(offer: str) -> None:
     answer = SessionDescription.parse(build_answer(call, LOCAL, 7))
     section = answer.media[call.index]
     assert len(answer.media) == len(call.offer.sections)
-    assert (section.kind, section.direction, section.ice.iceLite) == ("audio", "recvonly", True)
+    assert (section.kind, section.direction) == ("audio", "recvonly")
+    assert section.ice is not None
+    assert section.ice.iceLite
     assert [codec.mimeType for codec in section.rtp.codecs] == ["audio/opus"]
     assert [(c.ip, c.port) for c in section.ice_candidates] == [("192.0.2.9", 5000), ("::1", 5001)]
     assert all(media.port == 0 for media in answer.media if media is not section)
