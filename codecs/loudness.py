@@ -29,9 +29,9 @@ peaks; more gain would flatten it and lift its background, so it stays a little 
 _MARGIN_DB = 0.1
 """Under the ceiling: what rounding to 16 bits and another meter's filter may add."""
 
-_KERNEL = np.hanning(17)[1:-1] / np.hanning(17)[1:-1].sum()
-"""The limiter's course: 60 ms from first to last of 15 bins, so that the gain moves slower than a voice's
-pitch."""
+_KERNEL = np.hanning(9)[1:-1] / np.hanning(9)[1:-1].sum()
+"""The limiter's course: 28 ms from first to last of 7 bins, so that the gain moves slower than the pitch of
+a voice. Twice as long, it takes 0.5 LU more from speech of a high crest (18 dB)."""
 
 _HOLD_BINS = len(_KERNEL) // 2 + 2
 """A peak holds the gain down for half a kernel each side, one bin for the interpolation and one for the

@@ -116,6 +116,16 @@ def test_levelled_it_is_at_the_target_and_under_the_ceiling(kind: str, sounds: d
 
 
 @pytest.mark.peer
+def test_speech_of_a_high_crest_is_limited_and_still_at_the_target(recorded: Pcm) -> None:
+    samples = to_float(recorded)
+    expanded = to_pcm(samples * np.abs(samples + 1e-9) ** np.float32(0.4))
+    assert true_peak(expanded) - integrated_loudness(expanded) > 17.5
+    lufs, dbtp = _ebur128(level(expanded).pcm)
+    assert lufs == pytest.approx(TARGET_LUFS, abs=0.5)
+    assert dbtp <= CEILING_DBTP
+
+
+@pytest.mark.peer
 @pytest.mark.parametrize("factor", [0.03, 1, 6])
 def test_recorded_speech_whispered_spoken_and_shouted(recorded: Pcm, factor: float) -> None:
     lufs, dbtp = _ebur128(level(_louder(recorded, factor)).pcm)
@@ -147,6 +157,12 @@ def test_the_limiter_moves_too_slowly_to_be_heard(voice: Pcm) -> None:
 def test_silence_is_not_lifted(pcm: Pcm) -> None:
     with pytest.raises(MediaError, match="silent"):
         level(pcm)
+
+
+def test_gain_makes_up_for_what_the_limiter_takes(voice: Pcm) -> None:
+    planned = plan(survey(voice), target_lufs=-14.5)
+    assert planned.loudness_lufs == pytest.approx(-14.5, abs=0.05)
+    assert planned.gains.max() > 1.02 * 10 ** ((-14.5 - integrated_loudness(voice)) / 20)
 
 
 def test_what_is_all_peaks_is_not_flattened_to_reach_the_target() -> None:

@@ -29,6 +29,14 @@ def test_silence_and_noise_are_none() -> None:
     assert _share(noise.astype(np.int16)) < 0.05
 
 
+def test_the_more_aggressive_the_less_passes(voice: Pcm) -> None:
+    noise = np.random.default_rng(0).standard_normal(len(voice)) * 1_500
+    noisy = np.clip(voice + noise, -32_768, 32_767).astype(np.int16)
+    shares = [_share(noisy, aggressiveness) for aggressiveness in range(4)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > shares[3]
+
+
 def test_a_frame_of_another_length_is_our_own_bug() -> None:
     with pytest.raises(InternalError, match="expected int16"):
         VoiceActivity().is_speech(silence(1000))
