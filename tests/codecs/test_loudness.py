@@ -144,11 +144,12 @@ def test_the_limiter_takes_a_crack_down_and_leaves_the_rest_alone(music: Pcm) ->
     assert np.abs(done[far] - gain * quiet[far]).max() <= 1
 
 
-def test_the_limiter_moves_too_slowly_to_be_heard(voice: Pcm) -> None:
-    gains = plan(survey(voice), target_lufs=-6).gains
-    steps = np.abs(np.diff(20 * np.log10(gains)))
-    assert 20 * np.log10(gains.max() / gains.min()) > 1
-    assert steps.max() < 2.5  # dB in 4 ms
+def test_the_limiter_never_jumps(voice: Pcm) -> None:
+    """Each way down and up takes several bins of 4 ms."""
+    gains = plan(survey(voice), target_lufs=-14).gains
+    depth = float(gains.max() - gains.min())
+    assert depth > 0.3 * gains.max()
+    assert np.abs(np.diff(gains)).max() < 0.3 * depth
 
 
 @pytest.mark.parametrize(
