@@ -71,11 +71,14 @@ class Crowd:
         self.open = 0
         self._selector = selectors.DefaultSelector()
 
+    def client(self, number: int, port: int, path: str) -> Client:
+        return Client(number, port, path)
+
     def connect(self, count: int, port: int, path: str) -> None:
         started = 0
         while self.open < count:
             while started < count and started - self.open < AT_ONCE:
-                client = Client(started, port, path)
+                client = self.client(started, port, path)
                 self._selector.register(client.line, selectors.EVENT_READ, client)
                 started += 1
                 if started % 20 == 0:

@@ -1,0 +1,50 @@
+"""`loa bench NAME`: how fast, against what floor and which peer."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import LoaError
+from . import fanout, http, mouth_to_ear, preempt, programs
+from .result import Metrics, Result
+
+
+class Bench(StrEnum):
+    PREEMPT = "preempt"
+    FANOUT = "fanout"
+    HTTP = "http"
+    PROGRAMS = "programs"
+    MOUTH_TO_EAR = "mouth-to-ear"
+
+
+def bench(
+    name: Annotated[Bench, typer.Argument(help="What to measure.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")] = None,
+    speakers: Annotated[int, typer.Option(min=1, help="preempt, fanout: how many.")] = 5000,
+    listeners: Annotated[int, typer.Option(min=1, help="http: how many.")] = 2000,
+    admitted: Annotated[int, typer.Option(min=1, help="http: how many come in the same instant.")] = 3000,
+    count: Annotated[int, typer.Option("--programs", min=1, help="programs: how many.")] = 300,
+    seconds: Annotated[float, typer.Option(min=1, help="How long it is watched.")] = 20.0,
+) -> None:
+    """Measure, beside the kernel's floor, in processes of their own on this machine.
+
+    Example: loa bench preempt --speakers 10000 --json preempt.json
+    """
+    runs: dict[Bench, Callable[[], Metrics]] = {
+        Bench.PREEMPT: lambda: preempt.run(speakers),
+        Bench.FANOUT: lambda: fanout.run(speakers),
+        Bench.HTTP: lambda: http.run(listeners, admitted, seconds),
+        Bench.PROGRAMS: lambda: programs.run(count, seconds),
+        Bench.MOUTH_TO_EAR: lambda: mouth_to_ear.run(seconds),
+    }
+    try:
+        found = Result(name.value, runs[name]()).json()
+    except LoaError as error:
+        typer.echo(f"loa bench {name.value}: {error}", err=True)
+        raise typer.Exit(1) from error
+    if json_file:
+        json_file.write_text(found, "utf-8")
+    typer.echo(found, nl=False)
