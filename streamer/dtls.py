@@ -174,22 +174,26 @@ class DtlsSession:
         return Srtp(pylibsrtp.Session(inbound), pylibsrtp.Session(outbound))
 
     def _outgoing(self) -> list[bytes]:
-        """What OpenSSL wants to send. Its memory BIO joins records, so cut them apart and fill datagrams."""
+        """All that OpenSSL wants to send."""
         waiting = b""
         while True:
             try:
                 waiting += self._ssl.bio_read(65_536)
             except SSL.WantReadError:
-                break
-        datagrams: list[bytes] = []
-        while waiting:
-            size = _RECORD_HEADER + int.from_bytes(waiting[11:13], "big")
-            record, waiting = waiting[:size], waiting[size:]
-            if datagrams and len(datagrams[-1]) + len(record) <= MTU:
-                datagrams[-1] += record
-            else:
-                datagrams.append(record)
-        return datagrams
+                return datagrams_of(waiting)
+
+
+def datagrams_of(records: bytes) -> list[bytes]:
+    """OpenSSL's memory BIO joins records; cut them apart and fill datagrams of at most MTU bytes."""
+    datagrams: list[bytes] = []
+    while records:
+        size = _RECORD_HEADER + int.from_bytes(records[11:13], "big")
+        record, records = records[:size], records[size:]
+        if datagrams and len(datagrams[-1]) + len(record) <= MTU:
+            datagrams[-1] += record
+        else:
+            datagrams.append(record)
+    return datagrams
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -2,6 +2,7 @@
 
 import asyncio
 import fractions
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from aiohttp import ClientResponse, ClientSession, web
+from aioice import stun
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from loa.clock import NodeClock
@@ -302,6 +304,58 @@ async def test_strangers_on_the_port_are_counted_and_change_nothing(site: Site) 
     await asyncio.sleep(0)
     await site.call(Tone(), "two")
     await eventually(sounding(site.microphones["two"]))
+
+
+class Line(asyncio.DatagramProtocol):
+    """A caller's UDP socket that speaks to one address of ours, and hears that address alone."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue(10)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        self.heard.put_nowait(data)
+
+
+def check(offer: str, answer: str) -> bytes:
+    """An ICE check as the maker of this offer would send it."""
+    theirs, ours, password = (
+        re.findall(rf"(?m)^a={name}:(\S+)", text)[0]
+        for name, text in (("ice-ufrag", offer), ("ice-ufrag", answer), ("ice-pwd", answer))
+    )
+    message = stun.Message(stun.Method.BINDING, stun.Class.REQUEST, b"transaction!")
+    message.attributes["USERNAME"] = f"{ours}:{theirs}"
+    message.add_message_integrity(password.encode())
+    return bytes(message)
+
+
+async def test_an_answer_comes_from_the_address_that_was_spoken_to(site: Site) -> None:
+    """127.0.0.2 is this machine as well; unasked, the system would answer from 127.0.0.1."""
+    response = await site.post(text := await offer())
+    answer = await response.text()
+    port = int(re.findall(r"m=audio (\d+)", answer)[0])
+    loop = asyncio.get_running_loop()
+    transport, line = await loop.create_datagram_endpoint(Line, remote_addr=("127.0.0.2", port))
+    transport.sendto(check(text, answer))
+    async with asyncio.timeout(5):
+        assert (await line.heard.get())[:2] == b"\x01\x01"
+    transport.close()
+    await asyncio.sleep(0)
+
+
+async def test_who_has_hung_up_is_a_stranger(site: Site) -> None:
+    response = await site.post(text := await offer())
+    answer = await response.text()
+    port = int(re.findall(r"m=audio (\d+)", answer)[0])
+    loop = asyncio.get_running_loop()
+    transport, line = await loop.create_datagram_endpoint(Line, remote_addr=("127.0.0.1", port))
+    transport.sendto(check(text, answer))
+    await line.heard.get()
+    async with site.session.delete(site.url + response.headers["Location"]):
+        transport.sendto(b"\x80" * 50)
+        transport.sendto(check(text, answer))
+    await eventually(lambda: site.whip.peers.counters.strangers == 2)
+    transport.close()
+    await asyncio.sleep(0)
 
 
 async def test_before_it_runs_nobody_can_call_in() -> None:

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from loa.errors import PeerError, RefusedError
-from loa.streamer.dtls import MTU, DtlsIdentity, DtlsSession, Srtp
+from loa.streamer.dtls import MTU, DtlsIdentity, DtlsSession, Srtp, datagrams_of
 from loa.streamer.sdp import Fingerprint
 
 RTP = b"\x80\x6f\x00\x01" + bytes(8) + b"a voice"
@@ -169,3 +169,13 @@ def test_a_caller_without_srtp_is_refused() -> None:
     with pytest.raises((PeerError, SSL.Error)):
         shake(connection, session)
     assert session.srtp is None
+
+
+def test_records_are_sent_whole_in_as_few_datagrams_as_hold_them() -> None:
+    records = [
+        b"\x16\xfe\xfd" + bytes(8) + size.to_bytes(2, "big") + bytes(size)
+        for size in (100, 600, 500, 900, 1187)
+    ]
+    datagrams = datagrams_of(b"".join(records))
+    assert datagrams == [records[0] + records[1], records[2], records[3], records[4]]
+    assert datagrams_of(b"") == []
