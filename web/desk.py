@@ -30,6 +30,7 @@ from .recorder import Recorder
 from .recordings import Recordings
 from .services import Services
 from .session_book import SessionBook
+from .unbroken import unbroken
 from .view import View
 
 ENROL_BURST, ENROL_REFILL_S = 30, 2.0
@@ -146,7 +147,8 @@ class Desk:
             self._some_settled.clear()
             for name in list(self._settled):
                 try:
-                    self.directory.put_program(await self.station.programs.get(name))
+                    program = await unbroken(self.station.programs.get(name), "web content: read")
+                    self.directory.put_program(program)
                 except NotFoundError:
                     self.directory.drop_program(name)
                 self._settled.discard(name)
@@ -167,7 +169,7 @@ class Desk:
         return self.ledger.playing(broadcast_id) is not None
 
     async def places_changed(self) -> None:
-        """The database has other places than before. One edit after the other, so that the last one stands."""
+        """The database has other places than before. One edit after the other: the last one stands."""
         async with self._editing:
             territory = await self.directory.reload_places()
             self.air.set_territory(territory)

@@ -74,8 +74,9 @@ async def supervise(request: web.Request, handler: Handler) -> web.StreamRespons
         if found is None:
             return _internal(request, error)
         return problem_response(*found, error.headers if isinstance(error, HttpError) else {})
-    except ConnectionError:
-        raise
+    except (ConnectionError, web.RequestPayloadError):
+        problem = Problem(what="the request broke off", where=request.path, expected="all of it")
+        return problem_response(400, problem, {})
     except Exception as error:
         return _internal(request, error)
 

@@ -29,6 +29,7 @@ from ..wire.rank import BroadcastClass
 from ..wire.report import Heard as Reported
 from .directory import Directory
 from .services import EmergencyLog
+from .unbroken import unbroken
 
 PATIENCE_S = 0.5
 """Gathered so long: one transaction for many reports, and none while an emergency's first packets go out."""
@@ -209,7 +210,7 @@ class Recorder:
             while self._steps:
                 await self._write_first()
             while self._heard:
-                await self._write_heard()
+                await unbroken(self._write_heard(), "recorder: heard")
         except BaseException:
             self._wake.set()
             raise
@@ -217,7 +218,7 @@ class Recorder:
     async def _write_first(self) -> None:
         step = self._steps.popleft()
         try:
-            await self._write(step)
+            await unbroken(self._write(step), "recorder: write")
         except BaseException:
             self._steps.appendleft(step)
             raise
@@ -270,7 +271,7 @@ class Recorder:
             if not seen:
                 continue
             try:
-                await self._station.speakers.seen(seen)
+                await unbroken(self._station.speakers.seen(seen), "recorder: seen")
                 self._seen_until_us = max(seen.values())
             except (SQLAlchemyError, OSError) as error:
                 log.warning("database does not take when speakers were seen", error=str(error))

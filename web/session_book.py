@@ -18,6 +18,7 @@ from ..station.accounts import Account
 from ..station.sessions import NewSession, hash_token
 from ..station.station import Station
 from .rate_limit import RateLimit
+from .unbroken import unbroken
 
 CHECK_EVERY_S = 30.0
 MAX_SESSIONS = 10_000
@@ -99,11 +100,11 @@ class SessionBook:
         """Look again and again whether what is remembered still holds; forget what is over."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
-            await self.check()
-            await self._station.sessions.purge(self._clock.now_us())
+            await unbroken(self.check(), "web sessions: check")
 
     async def check(self) -> None:
-        """Drop what the database no longer knows."""
+        """Drop what the database no longer knows, and have it forget what is over."""
+        await self._station.sessions.purge(self._clock.now_us())
         for name, known in list(self._known.items()):
             found = await self._station.sessions.find(known.token, now_us=self._clock.now_us())
             try:

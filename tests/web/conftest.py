@@ -11,6 +11,7 @@ import argon2
 import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web_runner import BaseRunner
 from prometheus_client import CollectorRegistry
 
 from loa.clock import VirtualClock
@@ -41,6 +42,13 @@ from loa.web.microphone_tokens import MicrophoneTokens
 from loa.web.services import Services
 
 App = TestClient[Any, Any]
+
+
+class Server(TestServer):
+    """As in production: a handler goes on when its client is gone."""
+
+    async def _make_runner(self, **options: Any) -> BaseRunner:
+        return await super()._make_runner(**options | {"handler_cancellation": False})
 
 
 class Ears:
@@ -235,7 +243,7 @@ def services(
 @pytest.fixture
 async def app(services: Services, password: str) -> AsyncIterator[App]:
     """A browser that nobody has logged in with."""
-    async with TestClient(TestServer(create_app(services))) as client:
+    async with TestClient(Server(create_app(services))) as client:
         yield client
 
 
@@ -294,7 +302,7 @@ def page_of(password: str) -> Callable[[Services], AbstractAsyncContextManager[P
 
     @asynccontextmanager
     async def served(services: Services) -> AsyncIterator[Page]:
-        async with TestClient(TestServer(create_app(services))) as client:
+        async with TestClient(Server(create_app(services))) as client:
             yield await log_in(client, password)
 
     return served

@@ -124,7 +124,7 @@ async def test_a_body_that_is_no_form_is_told(page: Any, kind: str, body: bytes,
 
 
 async def test_an_upload_that_breaks_off_leaves_nothing(
-    page: Any, content: ContentStore, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+    page: Any, content: ContentStore, tmp_path: Any, capsys: pytest.CaptureFixture[str], caplog: Any
 ) -> None:
     url = page.client.make_url(PROGRAMS)
     cookie = page.client.session.cookie_jar.filter_cookies(url)["loa_session"].value
@@ -151,6 +151,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(
     await until(gone)
     assert await page.get(PROGRAMS) == []
     assert "request failed" not in capsys.readouterr().out
+    assert caplog.records == []
 
 
 async def test_it_can_be_heard_before_it_is_aired_from_any_point(page: Any, program: str) -> None:
