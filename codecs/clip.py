@@ -4,10 +4,9 @@ Laws: immutable; made by fresh encoders, so that it may be spliced in anywhere; 
 GRID_SAMPLES long, so that it ends on both grids. It reads like stored audio: by number of the frame.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .frame import FRAME_SAMPLES, GRID_SAMPLES, MP3_FRAME_SAMPLES, Pcm, whole
+from .frame import FRAME_SAMPLES, GRID_SAMPLES, MP3_FRAME_SAMPLES, Pcm, blocks, whole
 from .mp3 import AlignedMp3Encoder
 from .opus import OpusEncoder
 
@@ -44,9 +43,3 @@ def encode_clip(pcm: Pcm) -> EncodedClip:
         opus_packets=tuple(encoder.encode(frame) for frame in blocks(padded, FRAME_SAMPLES)),
         mp3_packets=(*mp3_packets, *mp3.finish()),
     )
-
-
-def blocks(pcm: Pcm, samples: int) -> Iterator[Pcm]:
-    """`pcm` in pieces of `samples`; a shorter rest is left out."""
-    for start in range(0, len(pcm) - samples + 1, samples):
-        yield pcm[start : start + samples]

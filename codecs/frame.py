@@ -5,6 +5,8 @@ keep it and never writes into it. All programs share one grid: Opus frame k begi
 k * FRAME_US, MP3 frame k at k * MP3_FRAME_US, so the two grids meet every GRID_US.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -52,6 +54,12 @@ def whole(pcm: Pcm, unit: int) -> Pcm:
     """`pcm` with silence added at its end up to a whole number of `unit` samples."""
     rest = -len(pcm) % unit
     return np.concatenate((pcm, silence(rest))) if rest else pcm
+
+
+def blocks(pcm: Pcm, samples: int) -> Iterator[Pcm]:
+    """`pcm` in pieces of `samples`; a shorter rest is left out."""
+    for start in range(0, len(pcm) - samples + 1, samples):
+        yield pcm[start : start + samples]
 
 
 def require_frame(pcm: Pcm, samples: int) -> None:

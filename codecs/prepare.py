@@ -17,7 +17,6 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import MediaError
-from .clip import blocks
 from .decode import decode
 from .frame import (
     FRAME_SAMPLES,
@@ -26,6 +25,7 @@ from .frame import (
     SAMPLE_RATE,
     Pcm,
     Samples,
+    blocks,
     silence,
     to_float,
     to_pcm,

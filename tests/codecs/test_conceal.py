@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loa.codecs.clip import blocks
-from loa.codecs.frame import FRAME_SAMPLES, Pcm
+from loa.codecs.frame import FRAME_SAMPLES, Pcm, blocks
 from loa.codecs.opus import OpusDecoder, OpusEncoder
 
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loa.codecs.clip import blocks
-from loa.codecs.frame import FRAME_SAMPLES, Pcm, silence, to_float, to_pcm
+from loa.codecs.frame import FRAME_SAMPLES, Pcm, blocks, silence, to_float, to_pcm
 from loa.codecs.leveller import LATENCY_SAMPLES, LiveLeveller
 from loa.codecs.levels import CEILING_DBTP, TARGET_LUFS
 from loa.codecs.survey import survey

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loa.codecs.clip import blocks
-from loa.codecs.frame import MP3_FRAME_SAMPLES, Pcm, silence
+from loa.codecs.frame import MP3_FRAME_SAMPLES, Pcm, blocks, silence
 from loa.codecs.mp3 import (
     BIT_RATE,
     MP3_DELAY_SAMPLES,

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loa.codecs.clip import blocks
-from loa.codecs.frame import FRAME_SAMPLES, Pcm
+from loa.codecs.frame import FRAME_SAMPLES, Pcm, blocks
 from loa.codecs.ogg import OggOpusStream, OggPage, checksum, granule_after, parse_pages
 from loa.codecs.opus import PRE_SKIP, OpusEncoder
 from loa.errors import InternalError, ProtocolError

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loa.codecs.clip import blocks
-from loa.codecs.frame import FRAME_SAMPLES, Pcm, silence
+from loa.codecs.frame import FRAME_SAMPLES, Pcm, blocks, silence
 from loa.codecs.opus import (
     OPUS_PACKET_BYTES,
     PRE_SKIP,

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loa.codecs.clip import EncodedClip, blocks, encode_clip
-from loa.codecs.frame import FRAME_SAMPLES, MP3_FRAME_SAMPLES, Pcm, silence, to_float
+from loa.codecs.clip import EncodedClip, encode_clip
+from loa.codecs.frame import FRAME_SAMPLES, MP3_FRAME_SAMPLES, Pcm, blocks, silence, to_float
 from loa.codecs.mp3 import AlignedMp3Encoder
 from loa.codecs.opus import OpusDecoder, OpusEncoder, silence_packet
 from loa.codecs.tones import Chime, render

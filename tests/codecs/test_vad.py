@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from loa.codecs.clip import blocks
-from loa.codecs.frame import FRAME_SAMPLES, Pcm, silence
+from loa.codecs.frame import FRAME_SAMPLES, Pcm, blocks, silence
 from loa.codecs.vad import VoiceActivity
 from loa.errors import InternalError
 
