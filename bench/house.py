@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import re
@@ -67,7 +68,7 @@ class Api:
         """The id of the program, ready to be aired."""
         form = aiohttp.FormData()
         form.add_field("title", title)
-        form.add_field("file", wav, filename=f"{title}.wav")
+        form.add_field("file", io.BytesIO(wav), filename=f"{title}.wav")
         url = f"{self.base}/api/v1/programs"
         async with self.http.post(url, data=form, headers=self.headers) as response:
             program = str((await response.json())["id"])

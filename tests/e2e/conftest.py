@@ -1,7 +1,8 @@
-"""A whole Loa in processes of its own: `loa serve`, `loa speaker`, and a client that speaks the public API."""
+"""A whole Loa in processes of its own: `loa serve`, `loa speaker`, a client that speaks the public API."""
 
 import asyncio
 import contextlib
+import io
 import json
 import re
 import signal
@@ -79,14 +80,16 @@ class Api:
         made: str = (await self("POST", "/places", {"name": name, "kind": kind, "parent": parent}))["id"]
         return made
 
-    async def upload(self, title: str, file: Path) -> str:
+    async def upload(self, title: str, wav: bytes) -> str:
         form = aiohttp.FormData()
         form.add_field("title", title)
-        form.add_field("file", file.read_bytes(), filename=file.name)
-        async with self.http.post(self.base + "/api/v1/programs", data=form, headers=self.headers) as response:
+        form.add_field("file", io.BytesIO(wav), filename="upload.wav")
+        async with self.http.post(
+            self.base + "/api/v1/programs", data=form, headers=self.headers
+        ) as response:
             assert response.status == 202, await response.text()
             program = (await response.json())["id"]
-        await until(lambda: self._ready(program))
+        await until(lambda: self._ready(program), within_s=90)
         return str(program)
 
     async def _ready(self, program: str) -> bool:
@@ -123,7 +126,9 @@ class House:
 
         async def online() -> dict[str, Any] | None:
             found = await self.api("GET", "/speakers")
-            return next((s for s in found if s["name"] == name and s["state"] == "online" and s["via"] == "udp"), None)
+            return next(
+                (s for s in found if s["name"] == name and s["state"] == "online" and s["via"] == "udp"), None
+            )
 
         state = await until(online)
         return Loudspeaker(state["id"], place, file, process)
@@ -132,7 +137,7 @@ class House:
 async def until(check: Callable[[], Any], *, within_s: float = 30.0) -> Any:
     """Ask until the answer is true; what it was. Fails when it never is."""
     async with asyncio.timeout(within_s):
-        while not (found := await check()):
+        while not (found := await check()):  # noqa: ASYNC110 - it asks another process
             await asyncio.sleep(0.05)
     return found
 
@@ -157,7 +162,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         stack.push_async_callback(end, process)
         port, password = await _told(process)
         stack.push_async_callback(_drain(process))
-        http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)))
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        )
         api = Api(http, f"http://127.0.0.1:{port}")
         await api.log_in("admin", password, "mật khẩu dài để thử")
         yield House(process, port, api, "mật khẩu dài để thử", tmp_path, stack)
@@ -212,7 +219,9 @@ def likeness(sound: Sound, sample: Sound) -> tuple[float, int]:
 @pytest.fixture(scope="session")
 def speech() -> dict[str, Sound]:
     """Recorded human speech, word by word, from alsa-utils."""
-    return {file.stem: soundfile.read(file)[0] for file in sorted(SPEECH.glob("*.wav")) if file.stem != "Noise"}
+    return {
+        file.stem: soundfile.read(file)[0] for file in sorted(SPEECH.glob("*.wav")) if file.stem != "Noise"
+    }
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Speech that enters Chromium's microphone by clicking our page comes out where it was meant, and nowhere else."""
+"""Speech that enters Chromium's microphone by clicking our page comes out where it was meant, only there."""
 
 import asyncio
 import contextlib
@@ -64,6 +64,15 @@ async def choose(page: Page, place: str) -> None:
     await row.get_by_test_id("place-choose").check()
 
 
+def heard_of(sound: Sound, word: Sound) -> float:
+    """How much of a word is found: the median over its pieces of 300 ms (a busy machine may cost one)."""
+    voiced = np.nonzero(np.abs(word) > 0.02)[0]
+    word = word[voiced[0] : voiced[-1]]
+    size = RATE * 3 // 10
+    pieces = [word[at : at + size] for at in range(0, len(word) - size + 1, size)]
+    return float(np.median([likeness(sound, piece)[0] for piece in pieces]))
+
+
 def apart_us(one: Recording, other: Recording) -> float:
     """How far apart in network time two loudspeakers sounded the same."""
     middle_us = one.begin_us + len(one.samples) * 500_000 // RATE
@@ -74,7 +83,9 @@ def apart_us(one: Recording, other: Recording) -> float:
 
 
 @pytest.mark.peer
-async def test_a_voice_at_exactly_the_chosen_places(house: House, spoken: Path, speech: dict[str, Sound]) -> None:
+async def test_a_voice_at_exactly_the_chosen_places(
+    house: House, spoken: Path, speech: dict[str, Sound]
+) -> None:
     api = house.api
     province = (await api("GET", "/places"))[0]["id"]
     north, south = [await api.place(name, "commune", province) for name in ("Xã Bắc", "Xã Nam")]
@@ -95,9 +106,8 @@ async def test_a_voice_at_exactly_the_chosen_places(house: House, spoken: Path, 
     await asyncio.sleep(1)
     heard = dict(zip(seats, [await speaker.stop() for speaker in speakers], strict=True))
     for name in ("ubnd", "ap-1"):
-        scores = {word: likeness(heard[name].samples, sample)[0] for word, sample in speech.items()}
-        assert min(scores.values()) > 0.5, (name, scores)
-        assert np.median(list(scores.values())) > 0.75, (name, scores)
+        scores = {word: heard_of(heard[name].samples, sample) for word, sample in speech.items()}
+        assert min(scores.values()) > 0.6, (name, scores)
     for name in ("nam", "tinh"):
         assert not np.any(heard[name].samples), f"{name} sounded"
     assert apart_us(heard["ubnd"], heard["ap-1"]) < ECHO_US, "neighbours echo"
