@@ -14,7 +14,7 @@ from loa.speaker.intake import MAX_KNOWN
 from loa.trust.grants import Role
 from loa.trust.keys import SigningKey
 from loa.wire.control import Chain, Placed, Want
-from loa.wire.datagram import AudioPart
+from loa.wire.datagram import AudioPart, StartFlags
 from loa.wire.rank import BroadcastClass
 from loa.wire.report import Transport
 
@@ -331,3 +331,35 @@ def test_garbage_that_is_signed_is_silence_not_an_error(rig: Any, world: Any) ->
     rig.hear(music.start_datagram(part))
     rig.run(1)
     assert rig.count("garbage") > 0
+
+
+def test_replays_alone_are_duplicates_and_do_not_stretch_the_delay(rig: Any, world: Any) -> None:
+    music, tapped = world.program(at_us=rig.now_us), list[bytes]()
+
+    def transit(data: bytes) -> tuple[int]:
+        tapped.append(data)
+        return (20_000,)
+
+    rig.play([music], rig.now_us + 2 * SECOND_US, transit=transit)
+    heard = rig.core.timeline.tally.frames_played
+    rig.run(0.3)
+    waited = rig.core.timeline.tally.frames_played - heard
+    for data in tapped[-13:-1]:
+        rig.hear(data)
+        rig.run(0.06)
+    assert rig.count("duplicate") == 12
+    assert rig.core.delay.delay_us == 200_000
+    assert rig.core.timeline.tally.frames_played == heard + waited
+
+
+def test_a_greeting_alone_raises_the_floor_before_anything_sounds(rig: Any, world: Any) -> None:
+    music = world.program(at_us=rig.now_us)
+    rig.hear(music.greeting(), Transport.WS)
+    assert rig.stored[-1].floor_us >= music.first_k * FRAME_US
+
+
+def test_a_test_does_not_sound_even_if_it_is_armed(rig: Any, world: Any) -> None:
+    probe = world.program(at_us=rig.now_us, flags=StartFlags.TEST)
+    rig.hear(probe.start_datagram())
+    rig.core.intake.arm(probe.broadcast)
+    assert not rig.core.busy
