@@ -28,7 +28,9 @@ describe('hold to arm', () => {
   })
 
   it('shows how far it is', () => {
-    expect([progress(IDLE, 5), progress(press(IDLE, 0), HOLD_MS / 2), progress({ kind: 'fired' }, 0)]).toEqual([0, 0.5, 1])
+    expect([progress(IDLE, 5), progress(press(IDLE, 0), HOLD_MS / 2), progress({ kind: 'fired' }, 0)]).toEqual([
+      0, 0.5, 1,
+    ])
   })
 })
 

@@ -22,7 +22,9 @@ describe('levels', () => {
   })
 
   it('make a bar between nothing and full', () => {
-    expect([barLength(-Infinity), barLength(FLOOR_DBFS), barLength(-30), barLength(0), barLength(3)]).toEqual([0, 0, 0.5, 1, 1])
+    expect([barLength(-Infinity), barLength(FLOOR_DBFS), barLength(-30), barLength(0), barLength(3)]).toEqual([
+      0, 0, 0.5, 1, 1,
+    ])
   })
 
   it('rise at once and fall slowly', () => {
@@ -71,7 +73,12 @@ describe('trying again', () => {
 describe('problems', () => {
   it('keep the words of the server', () => {
     const problem = parseProblem(409, { what: 'on air there', where: 'Cao Lãnh', expected: 'another place' })
-    expect(problem).toMatchObject({ kind: 'conflict', what: 'on air there', where: 'Cao Lãnh', expected: 'another place' })
+    expect(problem).toMatchObject({
+      kind: 'conflict',
+      what: 'on air there',
+      where: 'Cao Lãnh',
+      expected: 'another place',
+    })
   })
 
   it.each([null, undefined, 'text', 7, { what: 3 }, []])('take any body: %j', (body) => {

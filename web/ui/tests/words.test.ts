@@ -68,7 +68,8 @@ describe('counting whom it reaches', () => {
     place('h', 'a', { kind: 'hamlet', speakers: 30, online: 28 }),
     place('b', 'r', { speakers: 15, online: 12 }),
   ])
-  const of = (...ids: string[]): Preview => preview({ tree, targets: ids.flatMap((id) => tree.line.filter((p) => p.id === id)) })
+  const of = (...ids: string[]): Preview =>
+    preview({ tree, targets: ids.flatMap((id) => tree.line.filter((p) => p.id === id)) })
   const n = (value: number): string => String(value)
 
   it('adds up disjoint subtrees', () => {

@@ -8,11 +8,7 @@ export interface Upload {
   cancel(): void
 }
 
-export function upload(
-  file: File,
-  headers: Record<string, string>,
-  onProgress: (fraction: number) => void,
-): Upload {
+export function upload(file: File, headers: Record<string, string>, onProgress: (fraction: number) => void): Upload {
   const request = new XMLHttpRequest()
   const done = new Promise<Program>((resolve, reject) => {
     request.upload.onprogress = (event) => {

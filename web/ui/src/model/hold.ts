@@ -4,9 +4,7 @@
 export const HOLD_MS = 2000
 
 export type Hold =
-  | { readonly kind: 'idle' }
-  | { readonly kind: 'arming'; readonly sinceMs: number }
-  | { readonly kind: 'fired' }
+  { readonly kind: 'idle' } | { readonly kind: 'arming'; readonly sinceMs: number } | { readonly kind: 'fired' }
 
 export const IDLE: Hold = { kind: 'idle' }
 

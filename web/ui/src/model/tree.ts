@@ -66,7 +66,7 @@ export function visibleRows(tree: Tree, expanded: ReadonlySet<string>, query: st
 
 function openRows(tree: Tree, expanded: ReadonlySet<string>): Row[] {
   const rows: Row[] = []
-  for (let i = 0; i < tree.line.length; ) {
+  for (let i = 0; i < tree.line.length;) {
     const place = tree.line[i]!
     const branch = tree.end[i]! > i + 1
     const open = branch && expanded.has(place.id)

@@ -1,6 +1,12 @@
 /* The microphone as the page shows it: which one, how loud, is anything coming. Open during a test or a call. */
 
-import { closeMicrophone, listMicrophones, MIC_DEFAULTS, openMicrophone, type MicSettings } from '../media/microphone.ts'
+import {
+  closeMicrophone,
+  listMicrophones,
+  MIC_DEFAULTS,
+  openMicrophone,
+  type MicSettings,
+} from '../media/microphone.ts'
 import { watchLevels } from '../media/levels.ts'
 import { clips, FLOOR_DBFS, follow, heardAt, isQuiet, type Level } from '../model/meter.ts'
 
