@@ -90,6 +90,7 @@ class EmergencyIn(In):
 class SourceOut(Out):
     kind: Literal["file", "microphone", "tone", "radio"]
     program: Id | None = Field(description="the stored program of a file")
+    repeat: bool = Field(description="until it is stopped")
 
 
 class Missing(Out):

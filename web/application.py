@@ -16,6 +16,7 @@ from .dispatch import MAX_BODY_BYTES, dispatcher
 from .guard import harden, identify, supervise
 from .metrics import readings, register
 from .openapi import document
+from .resumption import resume
 from .route import Access
 from .services import Services
 from .table import routes
@@ -48,6 +49,7 @@ def create_app(services: Services) -> web.Application:
 def _life(desk: Desk, console: Console) -> Callable[[web.Application], AsyncIterator[None]]:
     async def life(_app: web.Application) -> AsyncIterator[None]:
         await desk.load()
+        await resume(desk)
         await console.load()
         work = asyncio.create_task(desk.run(), name="web desk")
         yield

@@ -3,18 +3,19 @@
 from collections.abc import Iterable
 
 from ..codecs.tones import Chime
-from ..errors import LoaError, NotFoundError
+from ..errors import NotFoundError
 from ..station.broadcast import Broadcast
-from ..streamer.broadcast import OnAir, Order, Resume
+from ..streamer.broadcast import Order, Resume
 from ..wire.datagram import EndReason
 from ..wire.rank import BroadcastClass
 from .air_models import BroadcastIn, BroadcastOut, BroadcastQuery, BroadcastReach, StartedOut
+from .airing import accept
 from .authority import Act
 from .breath import Breath
 from .call import Call
 from .desk import Desk
 from .order_rules import acting_place, lasting_s, origin_of, read_targets
-from .ordering import Material, material, new_id, outranked, record, started
+from .ordering import material, new_id, outranked, started
 from .route import Listing
 from .view import MISSING_SHOWN
 
@@ -57,20 +58,8 @@ async def start_broadcast(call: Call, body: BroadcastIn) -> StartedOut:
         resume=Resume(body.resume.value),
         chime=Chime(body.chime.value) if body.chime else None,
     )
-    on_air = await _accept(call, order, made_of)
+    on_air = await accept(desk, order, made_of, call.person.id)
     return started(desk, on_air, await outranked(desk, on_air))
-
-
-async def _accept(call: Call, order: Order, made_of: Material) -> OnAir:
-    """Stored first, then on air: what the air refuses is stored as refused."""
-    desk = call.desk
-    kept = record(desk, order, 0, made_of, call.person.id)
-    await desk.station.broadcasts.add(kept)
-    try:
-        return desk.air.start(order)
-    except LoaError:
-        await desk.station.broadcasts.end(order.id, at_us=desk.clock.now_us(), reason="refused")
-        raise
 
 
 async def get_broadcast(call: Call) -> BroadcastOut:

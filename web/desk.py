@@ -9,9 +9,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..codecs.tones import Chime, encoded
-from ..errors import NotFoundError
+from ..errors import LoaError, NotFoundError
 from ..station.content import ContentEvent
 from ..station.programs import ProgramState
 from ..station.speaker import Speaker
@@ -125,9 +126,12 @@ class Desk:
             stop()
         self.feed.detach()
         self.recorder.detach()
-        await self.recorder.journal_ends()
-        await self.recorder.drain()
         self.recordings.close()
+        try:
+            await self.recorder.journal_ends()
+            await self.recorder.drain()
+        except (LoaError, SQLAlchemyError, OSError) as error:
+            log.error("lines of the play log are lost", lines=self.recorder.waiting, error=str(error))
 
     def _on_air(self, event: AirEvent) -> None:
         """A microphone whose broadcast is over may call in no more."""

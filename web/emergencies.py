@@ -6,24 +6,20 @@ the journal; the database comes after (the emergency log sees to it). Stopping t
 press.
 """
 
-import structlog
-
 from ..codecs.tones import Chime
 from ..errors import ConflictError, OperatorError
-from ..station.broadcast import Broadcast
 from ..streamer.broadcast import OnAir, Order, Resume, ToneSource
 from ..wire.datagram import EndReason
 from ..wire.rank import BroadcastClass, Origin, Severity
 from .air_models import EmergencyIn, StartedOut, StoppedOut, StopQuery
+from .airing import alert
 from .call import Call
 from .order_rules import acting_place, lasting_s, read_targets
-from .ordering import Material, material, new_id, outranked, record, started
+from .ordering import Material, material, new_id, outranked, started
 from .problem import HttpError
 
 ALL_CLEAR_S = 60
 """The signal takes seconds; this is when it must be over whatever happens."""
-
-log = structlog.get_logger("emergency")
 
 
 async def start_emergency(call: Call, body: EmergencyIn) -> StartedOut:
@@ -49,31 +45,8 @@ async def start_emergency(call: Call, body: EmergencyIn) -> StartedOut:
         chime=Chime.WARNING,
         drill=body.drill,
     )
-    on_air = await _raise(call, order, made_of)
+    on_air = await alert(desk, order, made_of, call.person.id)
     return started(desk, on_air, await outranked(desk, on_air))
-
-
-async def _raise(call: Call, order: Order, made_of: Material) -> OnAir:
-    on_air = call.desk.air.start(
-        order
-    )  # its datagrams are with the senders: they go out while the disk syncs
-    kept = record(call.desk, order, on_air.started_us, made_of, call.person.id)
-    await _journal(call, kept)
-    return on_air
-
-
-async def _journal(call: Call, kept: Broadcast) -> None:
-    """A disk that fails does not silence an alert; it is told."""
-    try:
-        await call.desk.services.emergencies.started(kept)
-    except (OperatorError, OSError) as error:
-        log.error("an emergency is on air and not in the journal", broadcast=kept.id, error=str(error))
-        raise HttpError(
-            503,
-            f"the emergency is on air as {kept.id}, but the journal did not take it: {error}",
-            "journal",
-            f"a disk that takes it; to stop it: DELETE /api/v1/emergencies/{kept.id}",
-        ) from error
 
 
 async def _journal_end(call: Call) -> None:
@@ -121,5 +94,5 @@ async def _all_clear(call: Call, ended: OnAir) -> str:
         chime=Chime.ALL_CLEAR,
         drill=over.drill,
     )
-    await _raise(call, order, Material(order.source))
+    await alert(desk, order, Material(order.source), call.person.id)
     return order.id

@@ -66,13 +66,18 @@ class Ledger:
 
 
 def record_of(
-    order: Order, started_us: int, *, program: str | None = None, account: str | None = None
+    order: Order,
+    started_us: int,
+    *,
+    source: str | None = None,
+    program: str | None = None,
+    account: str | None = None,
 ) -> Broadcast:
     """The order as the station keeps it; `program` is the stored recording, `account` who ordered it."""
     return Broadcast(
         id=order.id,
         program=program,
-        source=source_kind(order),
+        source=source or source_kind(order),
         title=order.title,
         cls=order.cls,
         severity=order.severity,

@@ -8,26 +8,27 @@ import secrets
 from dataclasses import dataclass
 
 from ..errors import ConflictError
-from ..station.broadcast import Broadcast
 from ..streamer.broadcast import EMERGENCY_REPEATS, FileSource, MicSource, OnAir, Order, Source, ToneSource
 from ..streamer.clips import Clip
 from .air_models import FileSourceIn, MicrophoneSourceIn, StartedOut, ToneSourceIn, WhipOut
 from .breath import Breath
 from .desk import Desk
-from .ledger import record_of
 from .model import moment
 
+LOOP = "loop"
+"""How the station's record calls a file that repeats until it is stopped."""
 OUTRANKED_SHOWN = 100
 MAX_REPEATS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What is to sound, what it was called when it was stored, and the id it is stored under."""
+    """What is to sound, what it was called when it was stored, the id it is stored under, and its kind."""
 
     source: Source
     title: str = ""
     program: str | None = None
+    kind: str = "tone"
 
     @property
     def live(self) -> bool:
@@ -40,15 +41,16 @@ async def material(
     """The source of an order. An alert from a file is said several times over."""
     match asked:
         case MicrophoneSourceIn():
-            return Material(MicSource())
+            return Material(MicSource(), kind="microphone")
         case ToneSourceIn():
-            return Material(ToneSource())
+            return Material(ToneSource(), kind="tone")
         case FileSourceIn():
             clip, title = await _recording(desk, asked.program)
             times = EMERGENCY_REPEATS if emergency else 1
             if asked.repeat:
                 times = min(MAX_REPEATS, lasting_s * 50 // max(1, clip.frames) + 1)
-            return Material(FileSource(clip, times), title, asked.program)
+            kind = LOOP if asked.repeat else "file"
+            return Material(FileSource(clip, times), title, asked.program, kind)
 
 
 async def _recording(desk: Desk, program_id: str) -> tuple[Clip, str]:
@@ -96,10 +98,3 @@ async def outranked(desk: Desk, on_air: OnAir) -> tuple[list[str], int]:
                 return shown, winning.places - winning.winning
             await breath.take()
     return shown, winning.places - winning.winning
-
-
-def record(desk: Desk, order: Order, started_us: int, made_of: Material, account: str) -> Broadcast:
-    """For the ledger and the station."""
-    made = record_of(order, started_us or desk.clock.now_us(), program=made_of.program, account=account)
-    desk.ledger.note(made)
-    return made

@@ -150,7 +150,7 @@ class View:
             severity=severity_name(record.cls, record.severity),
             origin=OriginName(record.origin.name.lower()),
             drill=record.drill,
-            source=SourceOut.model_validate({"kind": record.source, "program": record.program}),
+            source=_source(record),
             targets=list(record.targets),
             at=record.issuer_place,
             issuer=self._directory.account_name(record.issuer_account),
@@ -198,6 +198,12 @@ class View:
             error=_problem_of(program.error),
             created_at=moment(program.created_us),
         )
+
+
+def _source(record: Broadcast) -> SourceOut:
+    again = record.source == "loop"
+    kind = "file" if again else record.source
+    return SourceOut.model_validate({"kind": kind, "program": record.program, "repeat": again})
 
 
 def speaker_state(standing: Standing | None, speaker: Speaker) -> SpeakerState:
