@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from .clock import NodeClock
 from .codecs.stored import StoredAudio
+from .codecs.tones import Chime, encoded
 from .config import Settings
 from .errors import ConfigError, DeniedError
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
@@ -204,6 +205,7 @@ async def _core(
     udp = UdpPort(clock, links, roll.place_of, attachments, settings.host, settings.udp_port)
     stack.callback(udp.close, asyncio.get_running_loop())
     distribution = Distribution(udp, links, current)
+    await asyncio.to_thread(_warm_up)
     mint = NodeMint(keyring.node, keyring.chain, clock, current)
     air = Air(
         clock,
@@ -215,6 +217,12 @@ async def _core(
     )
     links.retarget(territory)
     return Core(air, roll, udp, links, Pump(air, distribution, clock), roster, distribution)
+
+
+def _warm_up() -> None:
+    """Encode the signals now: the first emergency must not wait 100 ms for its own tone."""
+    for chime in Chime:
+        encoded(chime)
 
 
 async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeClock) -> Doors:

@@ -5,6 +5,7 @@ ordinary queue is bounded and drops its oldest, counted. `AddressTable` is immut
 makes a new one, and jobs under way keep theirs.
 """
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterable, Sequence
@@ -13,8 +14,11 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from .sendmmsg import MAX_BATCH, SOCKADDR_BYTES, MessageBatch, SendCounts, iovecs, message_table
+
+log = structlog.get_logger("fanout")
 
 Slice = tuple[int, int]
 """A run [a, b) of places on the line."""
@@ -85,7 +89,7 @@ class Fanout:
 
     def send(self, parcels: Sequence[Parcel], *, urgent: bool = False) -> None:
         """Hand over; returns at once. Everything in one call shares its system calls."""
-        if not len(self._table):
+        if not parcels or not len(self._table):
             return
         job = _Job(self._table, parcels)
         if urgent:
@@ -110,13 +114,17 @@ class Fanout:
 
     def _run(self) -> None:
         while self._wake.get():
-            self._send_urgent()
             try:
-                job = self._ordinary.get_nowait()
-            except Empty:
-                continue
-            self._send(job, ORDINARY_CHUNK)
+                self._send_next()
+            except Exception:  # the supervisor of sending: one bad job must not silence a province
+                self.counts.failed += 1
+                log.exception("a job of the fan-out failed")
         self._send_urgent()
+
+    def _send_next(self) -> None:
+        self._send_urgent()
+        with contextlib.suppress(Empty):
+            self._send(self._ordinary.get_nowait(), ORDINARY_CHUNK)
 
     def _send_urgent(self) -> None:
         while True:

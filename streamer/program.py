@@ -134,7 +134,7 @@ class Program:
         if not self.speaking(k):
             return
         if self._encoder is None:
-            self._encoder = OpusEncoder()
+            self._encoder = OpusEncoder(lead_in=True)
             frame = _faded_in(frame)
         self._opus.put(k, self._encoder.encode(frame))
         if self._mp3 is not None:

@@ -43,12 +43,13 @@ _AGAIN = {errno.EAGAIN, errno.ENOBUFS}
 
 @dataclass(slots=True)
 class SendCounts:
-    """Datagrams by what became of them; written by the sending thread, read by anyone."""
+    """Datagrams (and failed jobs) by what became of them; written by the sending thread, read by anyone."""
 
     sent: int = 0
     bad_address: int = 0
     buffer_full: int = 0
     stale: int = 0
+    failed: int = 0
 
 
 def sockaddr(host: str, port: int) -> bytes:

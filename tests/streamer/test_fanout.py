@@ -54,6 +54,19 @@ def test_each_place_gets_its_own_and_nothing_else(sender: socket.socket) -> None
             sock.close()
 
 
+def test_nothing_to_send_does_no_harm(sender: socket.socket) -> None:
+    sock = listener()
+    fanout = Fanout(sender)
+    with sock:
+        fanout.use(AddressTable([(0, address(sock))]))
+        fanout.send([])
+        fanout.send([Parcel(b"nobody there", [(5, 9)]), Parcel(b"nowhere", [])])
+        fanout.send([], urgent=True)
+        fanout.send([Parcel(b"x", [(0, 1)])])
+        fanout.close()
+        assert received(sock) == [b"x"]
+
+
 def test_ipv6_and_ipv4_listen_side_by_side(sender: socket.socket) -> None:
     four, six = listener("127.0.0.1"), listener("::1")
     fanout = Fanout(sender)
