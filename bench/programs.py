@@ -1,9 +1,9 @@
 """programs: the processor that a node takes to air hundreds of file programs at once.
 
 Each is aired at a commune of its own, with one attached UDP speaker there that reads in another process; each
-is cut to datagrams of 60 ms, every datagram signed with its program's key. The figure is the processor time of
-the whole node (loop, sending thread, everything that it does besides) by the time that passed, as a median of
-equal windows.
+is cut to datagrams of 60 ms, every datagram signed with its program's key. The figure is the processor time
+of the whole node (loop, sending thread, everything that it does besides) by the time that passed, as a median
+of equal windows.
 """
 
 import asyncio
