@@ -168,6 +168,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         api = Api(http, f"http://127.0.0.1:{port}")
         await api.log_in("admin", password, "mật khẩu dài để thử")
         yield House(process, port, api, "mật khẩu dài để thử", tmp_path, stack)
+        assert process.returncode is None, f"the node died with {process.returncode}"
 
 
 async def _told(process: Process) -> tuple[int, str]:
