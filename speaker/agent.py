@@ -91,8 +91,9 @@ class SpeakerAgent:
         self._config = config
         self._commons = commons or Commons(Checks())
         self._folder = StateFolder(config.state) if config.state else None
-        self._playing, self._timer, self._telling, self._storing = Alarm(), Alarm(), Alarm(), Alarm()
-        self._keep: deque[str | None] = deque()
+        self._playing, self._timer, self._telling = Alarm(), Alarm(), Alarm()
+        self._storing, self._resolving = Alarm(), Alarm()
+        self._keep: deque[str] = deque()
         self._tell_at_s: float | None = None
         self._told_at_s = 0.0
         self._heard_at_s = self._asked_at_s = 0.0
@@ -162,10 +163,13 @@ class SpeakerAgent:
                     ("play", self._run_playout(core, output)),
                     ("tell", self._run_reports(core, output)),
                     ("store", self._run_store(core)),
+                    ("resolve", self._run_resolve()),
                 ):
                     tasks.create_task(work, name=f"speaker-{name}")
         finally:
             self._receiver.close()
+            if (now_us := core.now_us(local_us())) is not None:
+                output.idle(now_us)
             output.close()
             if player:
                 player.close()
@@ -209,7 +213,8 @@ class SpeakerAgent:
             case Problem(what, where, expected):
                 log.warning("node sees a problem", what=what, where=where, expected=expected)
             case Welcome():
-                await self._receiver.resolve(message.udp, self._peer)
+                if self._receiver.aim(message.udp, self._peer):
+                    self._resolving.ring()
                 self._carry_out(self.core.control(message, at_us))
             case _:
                 self._carry_out(self.core.control(message, at_us))
@@ -242,17 +247,17 @@ class SpeakerAgent:
             self._timer.ring()
 
     def _store_soon(self, broadcast: str | None) -> None:
-        if self._folder is None:
-            self._kept(broadcast)
-            return
-        self._keep.append(broadcast)
+        if broadcast is not None:
+            if self._folder is None:
+                self._kept(broadcast)
+                return
+            self._keep.append(broadcast)
         self._storing.ring()
 
-    def _kept(self, broadcast: str | None) -> None:
-        if broadcast is not None:
-            self.core.kept(broadcast, local_us())
-            self._playing.ring()
-            self._timer.ring()
+    def _kept(self, broadcast: str) -> None:
+        self.core.kept(broadcast, local_us())
+        self._playing.ring()
+        self._timer.ring()
 
     def _tell(self, within_s: float) -> None:
         at_s = asyncio.get_running_loop().time() + within_s
@@ -337,6 +342,12 @@ class SpeakerAgent:
                     log.error("state not stored", error=str(error))
             for broadcast in due:
                 self._kept(broadcast)
+
+    async def _run_resolve(self) -> None:
+        """Names of edges, beside everything else: a name server may take its time."""
+        while True:
+            await self._resolving.wait(None)
+            await self._receiver.resolve()
 
 
 def local_us() -> int:

@@ -1,13 +1,17 @@
 """`loa speaker`: the command line of a loudspeaker."""
 
 import asyncio
+import logging
+import signal
 import ssl
+import sys
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
-from ..errors import ConfigError, PeerError
+from ..errors import ConfigError, LoaError
 from .agent import SpeakerAgent, SpeakerConfig
 
 
@@ -46,13 +50,32 @@ def speaker(
     except ConfigError as error:
         typer.echo(f"loa speaker: {error}", err=True)
         raise typer.Exit(2) from error
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    failed: ExceptionGroup[LoaError] | None = None
     try:
-        asyncio.run(SpeakerAgent(config).run())
-    except (ConfigError, PeerError) as error:
-        typer.echo(f"loa speaker: {error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+        asyncio.run(_until_told(SpeakerAgent(config)))
+    except* LoaError as errors:
+        failed = errors
+    if failed is not None:
+        for one in failed.exceptions:
+            typer.echo(f"loa speaker: {one}", err=True)
+        raise typer.Exit(1)
+
+
+async def _until_told(agent: SpeakerAgent) -> None:
+    """Until somebody ends it (Ctrl+C, SIGTERM), which is not a failure."""
+    task = asyncio.ensure_future(agent.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
 
 
 def _tls(ca: Path | None, *, check: bool) -> ssl.SSLContext | bool:

@@ -317,7 +317,6 @@ class Core:
             return ()
         born_us = max(now_us - (local_us - self._born_local_us), self._stored_floor_us + 1)
         self.intake = Intake(self.mandate, self.freshness, self._checks, self.counters, born_us)
-        self.intake.replaced(now_us)
         self.orders.apply(self.intake.selector)
         self.timeline = Timeline(self.intake.selector, self.intake, self.counters, slot_after(born_us))
         self.timeline.skip_to(self.due_k(now_us))

@@ -33,7 +33,8 @@ MAX_SESSIONS_EACH = 4
 """Sessions that air the same program at once: a node that was restarted, and the one before it."""
 
 MAX_KNOWN = 64
-"""Broadcasts known at once, tests included; one more is refused, unless it is an emergency."""
+"""Broadcasts known at once, tests included; one more is refused, unless it is an emergency
+(of which the selector keeps no more than its own bound)."""
 
 
 MAX_PAST = 16
@@ -262,7 +263,8 @@ class Intake:
     # --- parts of it
 
     def _begin(self, start: Start, expires_us: int, key: VerifyKey, now_us: int) -> _Known:
-        if len(self._known) >= MAX_KNOWN and start.cls != BroadcastClass.EMERGENCY:
+        alert = start.cls == BroadcastClass.EMERGENCY and StartFlags.TEST not in start.flags
+        if len(self._known) >= MAX_KNOWN and not alert:
             raise RefusedError("full", f"start {start.broadcast}: {MAX_KNOWN} broadcasts are known already")
         streams = self._streams.get(start.program, [])
         stream = next((one for one in streams if one.key == key), None)

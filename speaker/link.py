@@ -36,6 +36,9 @@ STABLE_S = 5.0
 """A link that held so long begins its next series of tries with the first pause."""
 
 CONNECT_S = 10.0
+CLOSE_S = 1.0
+"""For the closing handshake; a node that is gone does not answer it."""
+
 SEND_S = 10.0
 """The deadline of every write."""
 
@@ -111,7 +114,11 @@ class Link:
         try:
             async with asyncio.timeout(CONNECT_S):
                 ws = await session.ws_connect(
-                    self._url, ssl=self._tls, max_msg_size=MAX_CONTROL_BYTES, autoping=True, compress=0
+                    self._url,
+                    ssl=self._tls,
+                    max_msg_size=MAX_CONTROL_BYTES,
+                    compress=0,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("no link", url=self._url, error=str(error) or type(error).__name__)

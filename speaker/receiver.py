@@ -35,6 +35,9 @@ class Receiver:
         self._resolved: dict[Endpoint, tuple[str, int]] = {}
         self._edges: frozenset[tuple[str, int]] = frozenset()
         self._seen: dict[tuple[object, ...], bool] = {}
+        self._wanted: dict[Endpoint, tuple[str, int]] = {}
+        mapped = self._socket.family == socket.AF_INET6
+        self._flags = socket.AI_V4MAPPED | socket.AI_ALL if mapped else 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -47,24 +50,40 @@ class Receiver:
             self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
 
-    async def resolve(self, endpoints: tuple[Endpoint, ...], link_host: str) -> None:
-        """Find the addresses of the edges; an empty host is that of the link. One that has none is left
-        out."""
-        loop = asyncio.get_running_loop()
-        resolved: dict[Endpoint, tuple[str, int]] = {}
-        for endpoint in endpoints:
-            host, port = endpoint
+    def aim(self, endpoints: tuple[Endpoint, ...], link_host: str) -> bool:
+        """These are the edges now; an empty host is that of the link. True if names are left to `resolve`."""
+        self._wanted = {endpoint: (endpoint[0] or link_host, endpoint[1]) for endpoint in endpoints}
+        found = {}
+        for endpoint, (host, port) in self._wanted.items():
             with contextlib.suppress(OSError):
-                found = await loop.getaddrinfo(
-                    host or link_host,
-                    port,
-                    family=self._socket.family,
-                    type=socket.SOCK_DGRAM,
-                    flags=socket.AI_V4MAPPED | socket.AI_ALL if self._socket.family == socket.AF_INET6 else 0,
+                found[endpoint] = _address(
+                    socket.getaddrinfo(
+                        host,
+                        port,
+                        family=self._socket.family,
+                        type=socket.SOCK_DGRAM,
+                        flags=self._flags | socket.AI_NUMERICHOST,
+                    )[0][4]
                 )
-                resolved[endpoint] = _address(found[0][4])
-        self._resolved = resolved
-        self._edges = frozenset(resolved.values())
+        self._use(found)
+        return len(found) < len(self._wanted)
+
+    async def resolve(self) -> None:
+        """Ask for the addresses of the names among the edges. One that has none is left out."""
+        loop, wanted, found = asyncio.get_running_loop(), self._wanted, dict(self._resolved)
+        for endpoint, (host, port) in wanted.items():
+            if endpoint not in found:
+                with contextlib.suppress(OSError):
+                    answers = await loop.getaddrinfo(
+                        host, port, family=self._socket.family, type=socket.SOCK_DGRAM, flags=self._flags
+                    )
+                    found[endpoint] = _address(answers[0][4])
+        if wanted is self._wanted:
+            self._use(found)
+
+    def _use(self, found: dict[Endpoint, tuple[str, int]]) -> None:
+        self._resolved = found
+        self._edges = frozenset(found.values())
         self._seen.clear()
 
     def send(self, endpoint: Endpoint, data: bytes) -> None:

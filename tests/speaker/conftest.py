@@ -241,11 +241,15 @@ class Tape:
     broken = False
     error_us = 0
 
-    def __init__(self) -> None:
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        self._now_us = now_us
         self.frames: list[tuple[int, Pcm]] = []
+        self.latest_us = -1_000_000
+        """How late the latest frame was handed over."""
 
     def play(self, frame: Pcm, at_us: int) -> None:
         self.frames.append((at_us, frame))
+        self.latest_us = max(self.latest_us, self._now_us() - at_us)
 
     def idle(self, now_us: int) -> None: ...
 
@@ -262,7 +266,7 @@ class Rig:
     def __init__(self, world: World, latency_ms: int = 200, memory: Memory | None = None) -> None:
         self.world, self.now_us = world, world.at_us
         self.offset_us = world.at_us - 1_000_000
-        self.tape = Tape()
+        self.tape = Tape(lambda: self.now_us)
         self.said: list[Control] = []
         self.sent: list[Send] = []
         self.stored: list[Memory] = []

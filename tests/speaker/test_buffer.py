@@ -1,7 +1,7 @@
 """The jitter buffer: whatever the network does to the order, a slot sounds once and nothing is kept for
 ever."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loa.speaker.buffer import CAPACITY, Put, SlotBuffer
@@ -10,6 +10,7 @@ puts = st.tuples(st.just("put"), st.integers(-10, CAPACITY + 40))
 takes = st.tuples(st.just("take"), st.integers(0, 3))
 
 
+@settings(deadline=None)
 @given(st.lists(puts | takes, max_size=120))
 def test_each_slot_sounds_once_with_its_first_packet(script: list[tuple[str, int]]) -> None:
     buffer, model, next_k = SlotBuffer(0), dict[int, bytes](), 0

@@ -1,12 +1,21 @@
 """`loa speaker`: what a person reads, and the exit codes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner, Result
 
 from loa.speaker.cli import speaker
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """The command sends the log to the error output that it finds, which here is the runner's."""
+    yield
+    structlog.reset_defaults()
 
 
 def run(*arguments: str) -> Result:

@@ -42,6 +42,16 @@ def test_what_is_verified_sounds_at_its_media_time_plus_latency(rig: Any, world:
     assert loud[0] == music.first_k * FRAME_US + LATENCY_US - PRE_SKIP_US
     assert set(np.diff(loud)) == {FRAME_US}
     assert rig.count("lost") == 0
+    assert rig.tape.latest_us <= 5_000
+
+
+def test_a_speaker_that_nobody_woke_for_a_minute_plays_at_once(rig: Any, world: Any) -> None:
+    rig.now_us += 60 * SECOND_US
+    music = world.program(at_us=rig.now_us)
+    rig.hear(music.start_datagram())
+    assert rig.count("verified") == 1
+    rig.run(0.5)
+    assert rig.core.timeline.tally.frames_played == 3
 
 
 def test_idle_is_silent_and_costs_no_frames(rig: Any) -> None:
@@ -333,6 +343,16 @@ def test_a_program_known_by_the_link_that_brings_nothing_by_udp_turns_to_the_lin
         rig.carry_out(rig.core.tick(rig.local_us))
     assert turns(rig)[-1] is Transport.WS
     assert 300_000 <= rig.now_us - begun_us <= 320_000
+
+
+def test_what_comes_by_the_link_is_no_proof_that_udp_works(rig: Any, world: Any) -> None:
+    attach(rig, world)
+    music = world.program(at_us=rig.now_us)
+    for _ in range(12):
+        rig.hear(music.next_datagram(), Transport.WS)
+        rig.run(0.06)
+        rig.carry_out(rig.core.tick(rig.local_us))
+    assert turns(rig)[-1] is Transport.WS
 
 
 def test_the_same_datagrams_by_both_ways_sound_once(rig: Any, world: Any) -> None:

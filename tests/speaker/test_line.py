@@ -4,7 +4,7 @@ glitches."""
 from collections.abc import Iterator
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loa.codecs.frame import FRAME_SAMPLES, FRAME_US, SAMPLE_RATE, Pcm
@@ -68,6 +68,7 @@ def test_frames_come_out_whole_and_in_order() -> None:
     assert np.array_equal(heard, expected)
 
 
+@settings(deadline=None)
 @given(st.floats(-300, 300))
 def test_a_drifting_device_is_kept_within_a_millisecond(ppm: float) -> None:
     device = Device(Line(), ppm)
@@ -117,6 +118,7 @@ def test_the_queue_is_bounded_and_counts() -> None:
     assert line.dropped_frames == 400 - MAX_QUEUED_US // FRAME_US - 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-JUMP_US, JUMP_US), min_size=1, max_size=300))
 def test_steering_is_never_heard_unless_it_jumps(errors: list[int]) -> None:
     steering, owed = Steering(), 0

@@ -117,6 +117,16 @@ def test_orders_outlive_a_restart(make_rig: Any, rig: Any, world: Any) -> None:
     assert len(again.core.memory().orders) == 1
 
 
+def test_the_commune_s_order_rules_after_a_restart(make_rig: Any, rig: Any, world: Any) -> None:
+    first, second = (
+        world.program(at_us=rig.now_us + at, cls=BroadcastClass.PRIORITY) for at in (0, FRAME_US_LATER)
+    )
+    rig.order(Order(world.order(COMMUNE, (second.broadcast,))))
+    again = make_rig(world, memory=rig.stored[-1]).fix()
+    again.play([first, second], again.now_us + SECOND_US)
+    assert again.core.timeline.tally.broadcast == second.broadcast
+
+
 def test_a_new_latency_holds_at_once(rig: Any, world: Any) -> None:
     music = world.program(at_us=rig.now_us)
     rig.play([music], rig.now_us + SECOND_US)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loa.codecs.frame import FRAME_SAMPLES, Pcm
@@ -127,6 +127,7 @@ slots = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(slots, max_size=40))
 def test_no_script_makes_it_louder_than_what_was_sent(script: list[Slot]) -> None:
     for frame in play(Player(Plain, lambda _: None), *script):

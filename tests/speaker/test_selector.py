@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loa.speaker.selector import MAX_ACTIVE, Active, Selector, slot_after, slot_of
@@ -77,6 +77,7 @@ def oracle(known: dict[str, Active], listed: dict[str, tuple[int, ...]], k: int)
     return max(now, key=place_in_line).broadcast if now else None
 
 
+@settings(deadline=None)
 @given(steps)
 def test_the_winner_is_the_highest_that_is_active(script: list[Active | End | Remove | Order]) -> None:
     selector, known, listed = Selector(), dict[str, Active](), dict[str, tuple[int, ...]]()
