@@ -88,3 +88,5 @@ class Services:
     checks: Mapping[str, Check] = field(default_factory=dict)
     dist: Path = Path(__file__).parent / "dist"
     link_path: str = "/speaker/link"
+    own_certificate: bool = False
+    """The node has made its TLS certificate itself, so no machine believes it unasked."""

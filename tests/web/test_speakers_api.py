@@ -12,6 +12,7 @@ from loa.trust.enrol import parse_code
 from loa.trust.keys import SigningKey
 from loa.web.desk import ENROL_BURST
 from loa.web.services import Services
+from loa.web.speakers import enrol_command
 
 SPEAKERS = "/api/v1/speakers"
 
@@ -43,6 +44,20 @@ async def test_a_device_joins_with_its_code_and_learns_whom_to_believe(
     assert base64.b64decode(given["placement"]).decode() == f"{given['speaker']} at {land.hamlet.id}"
     assert roll.states[given["speaker"]].seat.place == land.hamlet.id
     assert network.told == [f"changed {given['speaker']}"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "unchecked"),
+    [
+        ("https://loa.example:8443", True, True),
+        ("https://loa.example", False, False),
+        ("http://192.0.2.7:8080", True, False),
+    ],
+)
+def test_the_command_fits_the_nodes_certificate(asked: str, own: bool, unchecked: bool) -> None:
+    command = enrol_command(asked, "CODE", own_certificate=own)
+    assert f"--node {asked} --enrol CODE " in command
+    assert ("--no-check-tls" in command) == unchecked
 
 
 async def test_the_new_speaker_shows_at_once(page: Any, land: Any) -> None:
