@@ -72,10 +72,21 @@ class Desk:
             self.reach_book,
             self.services.content.progress,
         )
-        self.feed = Feed(
-            clock=services.clock,
-            clock_id=services.clock_id,
-            software=services.software,
+        self.feed = self._make_feed()
+        self.recorder = Recorder(
+            self.station, services.emergencies, self.air, self.roll, self.directory, self.clock
+        )
+        self.recordings = Recordings(services.clip)
+        self.sessions = SessionBook(services.station, services.clock)
+        self.log_ins = LogInGuard(services.clock)
+        self.enrolments = RateLimit(ENROL_BURST, ENROL_REFILL_S)
+        self.authority: Authority = services.authority or OneAdministrator(self.directory)
+
+    def _make_feed(self) -> Feed:
+        return Feed(
+            clock=self.services.clock,
+            clock_id=self.services.clock_id,
+            software=self.services.software,
             air=self.air,
             roll=self.roll,
             directory=self.directory,
@@ -85,14 +96,6 @@ class Desk:
             view=self.view,
             hub=self.hub,
         )
-        self.recorder = Recorder(
-            self.station, services.emergencies, self.air, self.roll, self.directory, self.clock
-        )
-        self.recordings = Recordings(services.clip)
-        self.sessions = SessionBook(services.station, services.clock)
-        self.log_ins = LogInGuard(services.clock)
-        self.enrolments = RateLimit(ENROL_BURST, ENROL_REFILL_S)
-        self.authority: Authority = services.authority or OneAdministrator(self.directory)
 
     async def load(self) -> None:
         """Read what the database holds; the roll learns the rest. From here on nothing is missed."""

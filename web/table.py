@@ -24,7 +24,7 @@ TEXT = "text/plain"
 
 def routes() -> tuple[Route, ...]:
     """All of them."""
-    return (*_people(), *_territory(), *_content(), *_air(), *_probes())
+    return (*_people(), *_territory(), *_speakers(), *_content(), *_air(), *_probes())
 
 
 def _people() -> tuple[Route, ...]:
@@ -41,8 +41,7 @@ def _people() -> tuple[Route, ...]:
 
 
 def _territory() -> tuple[Route, ...]:
-    places, speakers = f"{API}/places", f"{API}/speakers"
-    tag, edit = "territory", Act.EDIT_PLACES
+    places, tag, edit = f"{API}/places", "territory", Act.EDIT_PLACES
     return (
         Route("GET", places, list_places, "The tree of places", tag, act=Act.SEE),
         Route("POST", places, add_place, "Add a place", tag, act=edit, status=201, errors=(404, 409)),
@@ -60,6 +59,12 @@ def _territory() -> tuple[Route, ...]:
             errors=(409,),
         ),
         Route("GET", f"{API}/reach", preview_reach, "Whom an order would reach", tag, act=Act.SEE),
+    )
+
+
+def _speakers() -> tuple[Route, ...]:
+    speakers, tag, edit = f"{API}/speakers", "territory", Act.EDIT_SPEAKERS
+    return (
         Route("GET", speakers, list_speakers, "Speakers and their state", tag, act=Act.SEE, errors=(404,)),
         Route(
             "PATCH",
@@ -67,7 +72,7 @@ def _territory() -> tuple[Route, ...]:
             change_speaker,
             "Change or move a speaker",
             tag,
-            act=Act.EDIT_SPEAKERS,
+            act=edit,
         ),
         Route(
             "DELETE",
@@ -75,7 +80,7 @@ def _territory() -> tuple[Route, ...]:
             remove_speaker,
             "Remove a speaker",
             tag,
-            act=Act.EDIT_SPEAKERS,
+            act=edit,
             status=204,
         ),
         Route(
