@@ -18,6 +18,9 @@ WATCH_US = 500_000
 ENOUGH_LATE = 3
 """So many datagrams, all late, before the delay is stretched: 180 ms of audio at 60 ms packing."""
 
+SPREAD_US = 100_000
+"""And they must not have come all at once: that is the end of a stall, after which all is well again."""
+
 HEADROOM_US = 60_000
 """Stretch by one datagram more than the worst seen, or the next one is late again."""
 
@@ -68,9 +71,10 @@ class Delay:
     def _stretch(self, late_us: int, now_us: int) -> None:
         if late_us <= 0:
             return
-        recent = [late for at_us, late in self._seen if now_us - at_us <= WATCH_US]
-        if len(recent) >= ENOUGH_LATE and min(recent) > 0:
-            self._extra_us = min(max(recent) + HEADROOM_US, MAX_EXTRA_US)
+        recent = [(at_us, late) for at_us, late in self._seen if now_us - at_us <= WATCH_US]
+        lates = [late for _, late in recent]
+        if len(recent) >= ENOUGH_LATE and now_us - recent[0][0] >= SPREAD_US and min(lates) > 0:
+            self._extra_us = min(max(lates) + HEADROOM_US, MAX_EXTRA_US)
 
     def _relax(self, now_us: int) -> None:
         calm = [late_us for at_us, late_us in self._seen if now_us - at_us <= CALM_US]

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 import socket
+import sys
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 from loa.codecs.frame import FRAME_US, SAMPLE_RATE
 from loa.errors import ConfigError, RefusedError
 from loa.speaker.agent import SpeakerAgent, SpeakerConfig
+from loa.speaker.receiver import Receiver
+from loa.speaker.report import Counters
 from loa.trust.enrol import make_code
 from loa.trust.keys import SigningKey
 from loa.wire.control import Bye
@@ -234,3 +238,56 @@ async def test_no_node_at_all_is_tried_again_for_ever(speakers: Any, node: Any, 
     task = speakers(SpeakerAgent(SpeakerConfig(enrolled=(lonely, memory))).run())
     await asyncio.sleep(0.5)
     assert not task.done()
+
+
+async def test_a_disk_that_fails_does_not_silence_it(
+    node: Any, speakers: Any, wait_until: Any, tmp_path: Path
+) -> None:
+    agent = SpeakerAgent(config(node, tmp_path))
+    speakers(agent.run())
+    await wait_until(lambda: begun(agent))
+    (tmp_path / "state").rename(tmp_path / "gone")
+    (tmp_path / "state").write_text("no folder", encoding="utf-8")
+    music = node.world.program(at_us=node.clock.now_us())
+    await node.air(music, 1.0)
+    assert agent.core.counters["unstored"] > 0
+    assert agent.core.timeline is not None
+    assert agent.core.timeline.tally is not None
+    assert agent.core.timeline.tally.frames_played > 10
+
+
+async def test_an_edge_by_name_is_resolved_beside_everything_else() -> None:
+    heard: list[bytes] = []
+    receiver = Receiver(Counters(), heard.append)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as edge:
+        edge.bind(("127.0.0.1", 0))
+        edge.settimeout(5)
+        named = ("localhost", edge.getsockname()[1])
+        assert receiver.aim((named, ("", 7001)), "127.0.0.1")
+        await receiver.resolve()
+        receiver.send(("", 7001), b"numeric")
+        receiver.send(named, b"named")
+        receiver.close()
+    receiver.close()
+
+
+async def test_the_command_enrols_plays_and_ends_when_it_is_told(
+    node: Any, wait_until: Any, tmp_path: Path
+) -> None:
+    wav = tmp_path / "out.wav"
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "loa", "speaker", "--node", node.url, "--enrol", node.code),
+        *("--state", str(tmp_path / "state"), "--output", f"wav:{wav}"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        await wait_until(lambda: Transport.UDP in node.via.values())
+        music = node.world.program(at_us=node.clock.now_us())
+        await node.air(music, 2.5)
+    finally:
+        child.send_signal(signal.SIGTERM)
+        _, problems = await child.communicate()
+    assert child.returncode == 0, problems.decode()
+    _, samples = recording(wav)
+    assert np.count_nonzero(np.abs(samples.astype(int)) > 1000) > 24_000

@@ -115,6 +115,17 @@ def test_after_a_stall_of_200_ms_it_is_back_at_its_target_within_a_second(rig: A
     assert rig.core.delay.delay_us == LATENCY_US
 
 
+def test_a_machine_that_slept_goes_on_at_the_present(rig: Any, world: Any) -> None:
+    music = world.program(at_us=rig.now_us)
+    rig.play([music], rig.now_us + SECOND_US)
+    before, slept_us = len(rig.tape.frames), rig.now_us
+    rig.now_us += 4 * SECOND_US
+    rig.play([music], rig.now_us + SECOND_US)
+    assert rig.count("stalled") == 1
+    assert all(at > slept_us + 3 * SECOND_US for at, _ in rig.tape.frames[before:])
+    assert len(rig.tape.loud_us()) > before + 20
+
+
 def test_a_network_slower_than_the_target_is_heard_late(rig: Any, world: Any) -> None:
     music = world.program(at_us=rig.now_us)
     rig.play([music], rig.now_us + 3 * SECOND_US, transit=lambda _: (600_000,))

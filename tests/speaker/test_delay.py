@@ -42,6 +42,13 @@ def test_one_late_datagram_moves_nothing() -> None:
     assert set(feed(Delay(LATENCY_US), [20_000, 20_000, 20_000, 20_000, 250_000])) == {LATENCY_US}
 
 
+def test_what_a_stall_held_back_and_comes_all_at_once_moves_nothing() -> None:
+    delay, now_us = Delay(LATENCY_US), 1_002_000_000
+    for number in range(10):
+        delay.arrived(1_000_000_000 + number * STEP_US, now_us + number * 100)
+    assert delay.delay_us == LATENCY_US
+
+
 def test_back_to_the_target_within_a_second_of_calm() -> None:
     delay = Delay(LATENCY_US)
     feed(delay, [500_000] * 10)
