@@ -17,7 +17,7 @@ USER loa
 WORKDIR /var/lib/loa
 ENV LOA_STATE=/var/lib/loa/node
 VOLUME /var/lib/loa
-EXPOSE 8080/tcp 8443/tcp 8080/udp
+EXPOSE 8080/tcp 8443/tcp 8080/udp 8081/udp
 HEALTHCHECK --interval=10s --timeout=3s CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
 ENTRYPOINT ["loa"]
 CMD ["serve"]

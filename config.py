@@ -30,7 +30,9 @@ class Settings(BaseSettings):
     udp_port: int = Field(
         8080, ge=0, le=65535, description="Port that datagrams leave from and speakers attach to."
     )
-    webrtc_port: int = Field(0, ge=0, le=65535, description="UDP port of microphones; 0: any that is free.")
+    webrtc_port: int = Field(
+        8081, ge=0, le=65535, description="UDP port of microphones; 0: any that is free."
+    )
     advertise: list[str] = Field(
         [],
         description="Names or addresses under which this node is reached; empty: those that it finds.",
@@ -47,9 +49,6 @@ class Settings(BaseSettings):
         ge=60,
         le=10_000,
         description="Media time to sound, wherever a place sets nothing else; equal for neighbours.",
-    )
-    ice_servers: list[str] = Field(
-        [], description="STUN or TURN addresses for microphones behind NAT; none by default."
     )
     max_upload_mb: int = Field(512, ge=1, description="Largest file that an upload may have.")
     max_upload_s: int = Field(4 * 3600, ge=1, description="Longest recording, in seconds.")

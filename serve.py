@@ -26,6 +26,7 @@ from .codecs.stored import StoredAudio
 from .codecs.tones import Chime, encoded
 from .config import Settings
 from .errors import ConfigError, DeniedError
+from .gauges import media_readings
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .station.accounts import OneTime
 from .station.content import ContentLimits, ContentStore
@@ -52,6 +53,7 @@ from .streamer.whip import Whip
 from .web.application import create_app
 from .web.certificate import ensure_certificate, keep_renewed, local_names, server_context
 from .web.directory import as_line
+from .web.metrics import register
 from .web.microphone_tokens import MicrophoneTokens
 from .web.services import Services
 from .wire.control import Targets, Want, build_control
@@ -246,6 +248,8 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
 
 
 def _application(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -> web.Application:
+    registry = CollectorRegistry()
+    register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.whip))
     services = Services(
         clock=clock,
         clock_id=clock.clock_id,
@@ -259,7 +263,7 @@ def _application(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -> 
         tokens=doors.tokens,
         content=memory.content,
         clip=lambda name: StoredAudio.open(memory.folder / "content" / name),
-        registry=CollectorRegistry(),
+        registry=registry,
         mounted=[web.get("/speaker/link", core.links.handler)],
     )
     app = create_app(services)

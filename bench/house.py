@@ -132,7 +132,7 @@ async def running(folder: Path, settings: Mapping[str, str] | None = None) -> As
     """The node on this folder, its first administrator logged in."""
     ports = ("--http-port", "0", "--https-port", "0", "--udp-port", "0")
     process = await asyncio.create_subprocess_exec(
-        *LOA, "serve", "--state", str(folder), *ports, stderr=PIPE, env={**os.environ, **(settings or {})}
+        *LOA, "serve", "--state", str(folder), *ports, stderr=PIPE, env={**os.environ, "LOA_WEBRTC_PORT": "0", **(settings or {})}
     )
     try:
         port, password = await _told(process)

@@ -29,7 +29,7 @@ from .broadcast import (
     Overridden,
     Resume,
 )
-from .fanout import Parcel, Slice
+from .fanout import Parcel, Slice, Volley
 from .microphone import MicrophoneSource
 from .program import Program
 from .running import INLINE_TARGETS, Running, prepare
@@ -45,6 +45,9 @@ LEVEL_EVERY_K = 5
 """Ten levels a second: what a moving meter needs."""
 
 EXPIRY_EVERY_K = 5
+
+VOLLEY_PARCELS = 32
+"""About 2 ms of building and signing; then the loop has its turn."""
 
 
 class Mint(Protocol):
@@ -205,26 +208,42 @@ class Air:
 
     # --- what the pump drives
 
-    def tick(self, k: int) -> Iterator[list[Parcel]]:
-        """One frame of the grid: encode, pack, end. Yields now and then so that the loop can breathe."""
+    def tick(self, k: int) -> Iterator[Volley]:
+        """One frame of the grid: encode, pack, end; emergencies come first and are urgent to the last packet.
+
+        Yields now and then so that the loop can breathe.
+        """
         for running in list(self._running.values()):
             running.program.produce(k)
         self._call_in(k)
-        parcels: list[Parcel] = []
-        for running in list(self._running.values()):
-            while running.voice.due(k) and running.ended_us is None:
-                if running.program.over(running.voice.next_k):
-                    self._end(running, running.voice.next_k, EndReason.FINISHED)
-                else:
-                    parcels += running.voice.pack(self._arbiter.segments)
-            if len(parcels) >= 32:
-                yield parcels
-                parcels = []
-        yield parcels
+        emergencies, others = self._by_urgency()
+        for some, urgent in ((emergencies, True), (others, False)):
+            parcels: list[Parcel] = []
+            for running in some:
+                parcels += self._packed(running, k)
+                if len(parcels) >= VOLLEY_PARCELS:
+                    yield Volley(parcels, urgent)
+                    parcels = []
+            if parcels:
+                yield Volley(parcels, urgent)
         self._say_farewell(k)
         self._notice(k)
 
     # --- how it follows
+
+    def _by_urgency(self) -> tuple[list[Running], list[Running]]:
+        emergencies = [r for r in self._running.values() if r.order.cls is BroadcastClass.EMERGENCY]
+        return emergencies, [r for r in self._running.values() if r.order.cls is not BroadcastClass.EMERGENCY]
+
+    def _packed(self, running: Running, k: int) -> list[Parcel]:
+        """What of a broadcast is due at tick `k`; one that is over ends."""
+        parcels: list[Parcel] = []
+        while running.ended_us is None and running.voice.due(k):
+            if running.program.over(running.voice.next_k):
+                self._end(running, running.voice.next_k, EndReason.FINISHED)
+            else:
+                parcels += running.voice.pack(self._arbiter.segments)
+        return parcels
 
     def _check(self, order: Order) -> None:
         if order.id in self._running or order.program_id in self._by_program:
@@ -293,12 +312,13 @@ class Air:
             running.program.pause(k, rewind=running.order.resume is Resume.RESTART)
 
     def _call_in(self, k: int) -> None:
-        """Put on air whose microphone has been heard; give up on whose has not."""
+        """Put on air whose microphone has been heard; give up on whose has not, an emergency's as well."""
         now_us = self._clock.now_us()
-        for running in [r for r in self._running.values() if r.waiting]:
-            if running.microphone is not None and running.microphone.last_heard_us is not None:
+        for running in [r for r in self._running.values() if r.microphone is not None]:
+            heard = running.microphone is not None and running.microphone.last_heard_us is not None
+            if heard and running.waiting:
                 self._go(running, now_us)
-            elif now_us - running.asked_us > CALL_IN_US:
+            elif not heard and now_us - running.asked_us > CALL_IN_US:
                 self._end(running, k, EndReason.LOST)
 
     def _say_farewell(self, k: int) -> None:

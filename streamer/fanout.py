@@ -18,6 +18,9 @@ import structlog
 
 from .sendmmsg import MAX_BATCH, SOCKADDR_BYTES, MessageBatch, SendCounts, iovecs, message_table
 
+URGENT_JOBS = 500
+"""Ten emergencies for a second: beyond it the kernel takes nothing, and the oldest is of no use."""
+
 log = structlog.get_logger("fanout")
 
 Slice = tuple[int, int]
@@ -61,6 +64,14 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Volley:
+    """Parcels that are sent together. What is urgent belongs to an emergency, and waits for nothing else."""
+
+    parcels: Sequence[Parcel]
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Job:
     table: AddressTable
     parcels: Sequence[Parcel]
@@ -91,13 +102,10 @@ class Fanout:
         """Hand over; returns at once. Everything in one call shares its system calls."""
         if not parcels or not len(self._table):
             return
-        job = _Job(self._table, parcels)
-        if urgent:
-            self._urgent.put(job)
-        else:
-            while self._ordinary.qsize() >= ORDINARY_JOBS:
-                self._drop_oldest()
-            self._ordinary.put(job)
+        queue, most = (self._urgent, URGENT_JOBS) if urgent else (self._ordinary, ORDINARY_JOBS)
+        while queue.qsize() >= most:
+            self._drop_oldest(queue)
+        queue.put(_Job(self._table, parcels))
         self._wake.put(True)
 
     def close(self) -> None:
@@ -105,9 +113,9 @@ class Fanout:
         self._wake.put(False)
         self._thread.join()
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self, queue: SimpleQueue[_Job]) -> None:
         try:
-            job = self._ordinary.get_nowait()
+            job = queue.get_nowait()
         except Empty:
             return
         self.counts.stale += sum(len(job.table.rows(parcel.slices)) for parcel in job.parcels)

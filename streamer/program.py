@@ -106,7 +106,7 @@ class Program:
         self._timeline.run(k * FRAME_US, self._stopped_at_us)
 
     def pause(self, k: int, *, rewind: bool = False) -> None:
-        """Frame `k` and all after it are silent; `start` goes on here or, with `rewind`, from the beginning."""
+        """Frame `k` and all after it are silent; `start` goes on here or, with `rewind`, at the beginning."""
         reached_us = self._timeline.halt(k * FRAME_US)
         self._stopped_at_us = 0 if rewind else reached_us
 

@@ -56,9 +56,8 @@ class Pump:
     async def _tick(self, k: int) -> None:
         self.counts.ticks += 1
         try:
-            for parcels in self._air.tick(k):
-                if parcels:
-                    self._egress.send(parcels, urgent=False)
+            for volley in self._air.tick(k):
+                self._egress.send(volley.parcels, urgent=volley.urgent)
                 await asyncio.sleep(0)
         except Exception:  # the supervisor of the air: a fault in one tick must not silence the next
             self.counts.failed += 1

@@ -25,6 +25,7 @@ FLOORS = {
     "web": 6,
     "bench": 10,
     "roster": 7,
+    "gauges": 7,
     "serve": 8,
     "fleet": 9,
     "demo": 10,

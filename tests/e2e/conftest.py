@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import re
 import signal
 import sys
@@ -157,7 +158,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with contextlib.AsyncExitStack() as stack:
         process = await asyncio.create_subprocess_exec(
             *LOA, "serve", "--state", str(tmp_path / "node"), "--http-port", "0", "--https-port", "0",
-            "--udp-port", "0", stderr=PIPE,
+            "--udp-port", "0", stderr=PIPE, env=os.environ | {"LOA_WEBRTC_PORT": "0"},
         )  # fmt: skip
         stack.push_async_callback(end, process)
         port, password = await _told(process)

@@ -24,7 +24,7 @@ from loa.streamer.broadcast import (
     State,
     ToneSource,
 )
-from loa.streamer.fanout import Parcel
+from loa.streamer.fanout import Parcel, Slice
 from loa.streamer.microphone import MicrophoneSource
 from loa.streamer.territory import Place, Territory
 from loa.trust.keys import VerifyKey
@@ -66,7 +66,7 @@ class Ears:
     def control(self, slices: Sequence[tuple[int, int]], message: bytes) -> None:
         self.controls.append(message)
 
-    def list_targets(self, slices: Sequence[tuple[int, int]], targets: Sequence[str], *, urgent: bool) -> None:
+    def list_targets(self, slices: Sequence[Slice], targets: Sequence[str], *, urgent: bool) -> None:
         self.lists.append(targets)
 
     def frames_at(self, index: int) -> dict[int, tuple[str, bytes]]:
@@ -134,8 +134,8 @@ class World:
         for _ in range(frames):
             self.clock.advance(FRAME_US)
             each()
-            for parcels in self.air.tick(self.k):
-                self.ears.send(parcels, urgent=False)
+            for volley in self.air.tick(self.k):
+                self.ears.send(volley.parcels, urgent=volley.urgent)
 
     def speak(self) -> None:
         for microphone in self.microphones:
@@ -203,6 +203,28 @@ def test_an_emergency_cuts_through_and_a_recording_goes_on_where_it_was_cut() ->
     assert heard[back - 1] == (alert.order.program_id, warning.opus(back - 1 - cut))
     assert heard[back] == (file.order.program_id, b"file %4d" % 50), "nothing skipped, nothing repeated"
     assert world.playing(SOUTH) is None
+
+
+def test_an_emergency_is_urgent_to_its_last_packet_and_before_all_else() -> None:
+    world = World(packing=1)
+    world.start(FileSource(Recording()), SOUTH)
+    alert = world.start(ToneSource(), NORTH, cls=EMERGENCY, chime=Chime.WARNING)
+    before = len(world.ears.sent)
+    world.run(3)
+    sent = [(parse_datagram(p.data).message, urgent) for p, urgent in world.ears.sent[before:]]
+    programs = [
+        (m.program == alert.order.program_id, urgent) for m, urgent in sent if isinstance(m, Start | Audio)
+    ]
+    assert programs == [(True, True), (False, False)] * 3
+
+
+def test_an_emergency_whose_microphone_never_calls_blocks_nobody_for_long() -> None:
+    world = World()
+    alert = world.start(MicSource(), PROVINCE, cls=EMERGENCY, chime=Chime.WARNING)
+    assert world.playing(NORTH) == alert.order.id, "its tone sounds at once"
+    world.run(CALL_IN_US // FRAME_US + 2)
+    ended = [event.on_air for event in world.events if isinstance(event, BroadcastEnded)]
+    assert [on.reason for on in ended] == [EndReason.LOST]
 
 
 def test_overridden_at_some_places_it_goes_on_and_is_back_where_it_is_now() -> None:

@@ -1,0 +1,35 @@
+"""What the media path counts, as Prometheus reads it: every drop, refusal and delay under one name each."""
+
+from dataclasses import asdict
+
+from .streamer.links import Links
+from .streamer.mounts import Mounts
+from .streamer.pump import Pump
+from .streamer.udp import UdpPort
+from .streamer.whip import Whip
+from .web.metrics import Reading
+
+
+def media_readings(udp: UdpPort, links: Links, pump: Pump, mounts: Mounts, whip: Whip) -> tuple[Reading, ...]:
+    """Readings of parts that live as long as the registry."""
+    return (
+        Reading(
+            "loa_udp_datagrams", "Datagrams of the fan-out by fate", lambda: asdict(udp.fanout.counts), "fate"
+        ),
+        Reading("loa_udp_received", "Datagrams that came in, by fault", lambda: dict(udp.counts), "fault"),
+        Reading(
+            "loa_udp_attached", "Speakers that listen by UDP", lambda: len(udp.attachments), counter=False
+        ),
+        Reading("loa_links", "Control links", links.count, counter=False),
+        Reading("loa_link_events", "What happened on control links", lambda: dict(links.counts), "event"),
+        Reading("loa_listeners", "Listeners of mounts", lambda: mounts.listeners, counter=False),
+        Reading("loa_mount_mp3", "MP3 mounts by event", lambda: asdict(mounts.counters["mp3"]), "event"),
+        Reading(
+            "loa_mount_opus", "Ogg-Opus mounts by event", lambda: asdict(mounts.counters["opus"]), "event"
+        ),
+        Reading("loa_ticks", "Ticks of the pump", lambda: pump.counts.ticks),
+        Reading("loa_ticks_skipped", "Ticks that came too late to matter", lambda: pump.counts.skipped),
+        Reading("loa_ticks_failed", "Ticks that failed", lambda: pump.counts.failed),
+        Reading("loa_microphones", "Microphones that have called in", lambda: len(whip.peers), counter=False),
+        Reading("loa_microphone_faults", "Datagrams refused", lambda: asdict(whip.peers.counters), "fault"),
+    )
