@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import fleet
-from ..wire.control import Transport, Via, build_control
+from ..wire.control import Via, build_control
+from ..wire.report import Transport
 from .crowd import IP_PKTINFO, SO_RCVBUFFORCE, LightCrowd, LightSpeaker, attach, keep
 from .stopwatch import ROOM_BYTES, Batch
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,9 +91,9 @@ class Running:
     api: Api
 
     def cpu_s(self) -> float:
-        """Processor time that the node's process has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time that the node's process has used, all its threads together, to the nanosecond."""
+        # clock_getcpuclockid(3) of another process, which Python does not have: CPUCLOCK_SCHED is 2.
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def resident_kib(self) -> int:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()[1]

@@ -35,6 +35,7 @@ from .score import BLOCK_BYTES, BLOCK_US
 
 COMMUNES = 100
 TURNS = 5
+TURN_AT_LEAST_S = 2.0
 ADMISSIONS = 3
 SETTLE_S = 1.0
 FILE_S = 24.0
@@ -63,12 +64,13 @@ async def _run(listeners: int, admitted: int, seconds: float) -> Metrics:
         async with running(prepared.folder) as node:
             files = await _on_air(node, prepared, folder)
             await _admit_s(node, files, 1)
-            idle_cores = await _idle_cores(node, seconds / TURNS)
+            turns = max(1, min(TURNS, int(seconds / TURN_AT_LEAST_S)))
+            idle_cores = await _idle_cores(node, seconds / turns)
             taken = _Taken()
-            for _ in range(TURNS):
-                taken.floor_us.append(await _floor_us(floor, listeners, seconds / TURNS))
-                await _turn(node, files, listeners, seconds / TURNS, idle_cores, taken)
-            admit_s = [await _admit_s(node, files, admitted) for _ in range(ADMISSIONS)]
+            for _ in range(turns):
+                taken.floor_us.append(await _floor_us(floor, listeners, seconds / turns))
+                await _turn(node, files, listeners, seconds / turns, idle_cores, taken)
+            admit_s = [await _admit_s(node, files, admitted) for _ in range(min(turns, ADMISSIONS))]
     return {
         "listeners": listeners,
         "ratio": statistics.median(a / b for a, b in zip(taken.ours_us, taken.floor_us, strict=True)),

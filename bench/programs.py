@@ -26,7 +26,7 @@ from .result import Metrics
 
 WINDOWS = 5
 SETTLE_S = 2.0
-FILE_S = 60.0
+FILE_S = 24.0
 
 
 def run(programs: int, seconds: float) -> Metrics:
