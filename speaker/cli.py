@@ -15,28 +15,35 @@ from ..errors import ConfigError, LoaError
 from .agent import SpeakerAgent, SpeakerConfig
 
 
+State = Annotated[Path, typer.Option(help="Folder of this speaker's identity; one per speaker.")]
+NodeUrl = Annotated[
+    str, typer.Option(help="URL of the node. Later starts know it; a different one moves the speaker.")
+]
+EnrolCode = Annotated[
+    str | None, typer.Option(metavar="CODE", help="One-time code; not looked at once it is enrolled.")
+]
+OutputSpec = Annotated[
+    str, typer.Option(help="null, wav:FILE, device, or device:NAME (part of a sound device's name).")
+]
+Serial = Annotated[str, typer.Option(help="Serial number of the device, as printed on it.")]
+Ca = Annotated[Path | None, typer.Option(help="Certificate (PEM) to believe, for a node that made its own.")]
+CheckTls = Annotated[
+    bool,
+    typer.Option(
+        help="Check the node's certificate. Without it everything that sounds is still verified, "
+        "but others may read what this speaker reports."
+    ),
+]
+
+
 def speaker(
-    state: Annotated[Path, typer.Option(help="Folder of this speaker's identity; one per speaker.")],
-    node: Annotated[
-        str, typer.Option(help="URL of the node. Later starts know it; a different one moves the speaker.")
-    ] = "",
-    enrol: Annotated[
-        str | None, typer.Option(metavar="CODE", help="One-time code; not looked at once it is enrolled.")
-    ] = None,
-    output: Annotated[
-        str, typer.Option(help="null, wav:FILE, device, or device:NAME (part of a sound device's name).")
-    ] = "device",
-    serial: Annotated[str, typer.Option(help="Serial number of the device, as printed on it.")] = "",
-    ca: Annotated[
-        Path | None, typer.Option(help="Certificate (PEM) to believe, for a node that made its own.")
-    ] = None,
-    check_tls: Annotated[
-        bool,
-        typer.Option(
-            help="Check the node's certificate. Without it everything that sounds is still verified, "
-            "but others may read what this speaker reports."
-        ),
-    ] = True,
+    state: State,
+    node: NodeUrl = "",
+    enrol: EnrolCode = None,
+    output: OutputSpec = "device",
+    serial: Serial = "",
+    ca: Ca = None,
+    check_tls: CheckTls = True,
 ) -> None:
     """Be a loudspeaker: enrol once, then play what the node sends, if it is signed by who may.
 
