@@ -8,6 +8,7 @@ back every `SLICE_WRITES` writes, so that an emergency never waits behind listen
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +24,9 @@ GRACE_US = 48_000
 
 RETRY_US = 8_000
 SLICE_WRITES = 128
-"""About 1 ms at 7.5 us a write, where the loop may be held for 5 ms at most."""
+"""The loop is held for at most twice as many writes, 2 ms at 7.5 us each, where 5 ms are allowed."""
+
+_Write = tuple[Callable[[bytes], None], bytes]
 
 MAX_LATE_US = 5_000_000
 """After a longer stop (a machine that slept) the stream goes on where it is now."""
@@ -68,7 +71,6 @@ class Egress:
         self._wanted: dict[str, PacketSource] = {}
         self._used: dict[str, PacketSource] = {}
         self._next = 0
-        self._slice = SLICE_WRITES
         self._someone = asyncio.Event()
 
     def listeners_of(self, place: str) -> int:
@@ -82,10 +84,9 @@ class Egress:
         program = self._program_at(place)
         mount = self._mounts.get(place)
         if mount is None:
-            last_written = self._next - 1
-            begin = self._next if self._has(program, last_written) else last_written
-            mount = self._mounts[place] = Mount(place, begin, self._lost)
-        burst = [self._block(program, j, keep=False) for j in mount.burst()]
+            late = self._ready(program, self._next - 1) is None
+            mount = self._mounts[place] = Mount(place, self._next - late, self._lost)
+        burst = [self._as_it_is(program, j) for j in mount.burst()]
         self.listeners += 1
         self.counters.joined += 1
         self._someone.set()
@@ -115,54 +116,73 @@ class Egress:
         deadline_us = due_us(self.packing, j) + GRACE_US
         while True:
             now_us = self._clock.now_us()
-            for mount in [mount for mount in self._mounts.values() if mount.next <= j]:
-                program = self._program_at(mount.place)
-                if now_us >= deadline_us or self._has(program, j):
-                    await self._give(mount, program, j)
+            await self._round(j, final=now_us >= deadline_us)
             if all(mount.next > j for mount in self._mounts.values()):
                 break
             await self._pace.until(min(now_us + RETRY_US, deadline_us))
         self._built = {key: block for key, block in self._built.items() if key[1] > j - BURST_BLOCKS}
         self._want_only_used()
 
-    async def _give(self, mount: Mount, program: PacketSource | None, j: int) -> None:
-        """Write what a mount lacks up to block `j`. Who joins meanwhile gets it with the burst."""
-        lacking = [self._block(program, number, keep=True) for number in range(mount.next, j + 1)]
-        mount.next = j + 1
-        title = self._source.title_at(mount.place) if mount.titled else ""
-        for listener in (*mount.plain, *mount.titled):
-            for block in lacking:
-                if listener.titled:
-                    listener.write_titled(block, title)
-                else:
-                    listener.write(block)
-            self._slice -= 1
-            if not self._slice:
-                self._slice = SLICE_WRITES
+    async def _round(self, j: int, *, final: bool) -> None:
+        """Give block `j` to the mounts that lack it and whose program has it; at last to all that lack it.
+
+        `next` moves before the writing, so that who joins meanwhile gets the block with the burst. Writing
+        does not change the sets of listeners: whoever is lost by it is lost in a later turn of the loop.
+        """
+        batch: list[_Write] = []
+        for mount in [mount for mount in self._mounts.values() if mount.next <= j]:
+            program = self._program_at(mount.place)
+            block = self._ready(program, j)
+            if block is None:
+                if not final:
+                    continue
+                block = self._built[_key(program, j)] = self._pack(program, j)
+            if mount.next < j:  # its first listener joined before block j - 1 was whole
+                block = self._as_it_is(program, j - 1) + block
+            mount.next = j + 1
+            self.counters.writes += len(mount)
+            if mount.titled or len(mount.plain) > SLICE_WRITES:
+                await self._give_in_slices(mount, block)
+            else:
+                batch += [(listener.write, block) for listener in mount.plain]
+            if len(batch) >= SLICE_WRITES:
+                _flush(batch)
                 await asyncio.sleep(0)
-        self.counters.writes += len(mount) * len(lacking)
+        _flush(batch)
 
-    def _block(self, program: PacketSource | None, j: int, *, keep: bool) -> bytes:
-        """Block `j` of a program, silence where it has no packet. Kept, it is what all others get too."""
-        key = (program.id if program is not None else None, j)
+    async def _give_in_slices(self, mount: Mount, block: bytes) -> None:
+        plain, titled = tuple(mount.plain), tuple(mount.titled)
+        for at in range(0, len(plain), SLICE_WRITES):
+            for listener in plain[at : at + SLICE_WRITES]:
+                listener.write(block)
+            await asyncio.sleep(0)
+        for at in range(0, len(titled), SLICE_WRITES):
+            title = self._source.title_at(mount.place)
+            for listener in titled[at : at + SLICE_WRITES]:
+                listener.write_titled(block, title)
+            await asyncio.sleep(0)
+
+    def _ready(self, program: PacketSource | None, j: int) -> bytes | None:
+        """Block `j` of a program if it was built or can be: its last packet is there, or nothing is on."""
+        key = _key(program, j)
         built = self._built.get(key)
-        if built is not None:
-            return built
-        if program is None:
-            packets: list[bytes | None] = [None] * self.packing.frames
-        else:
-            packets = packets_of(self.packing, program, j)
-        block = self.packing.pack(packets, j)
-        if keep:
-            self._built[key] = block
-            self.counters.silent_frames += packets.count(None) if program is not None else 0
-        return block
+        if built is None:
+            last = (j + 1) * self.packing.frames - 1
+            if program is None or self.packing.read(program, last) is not None:
+                built = self._built[key] = self._pack(program, j)
+        return built
 
-    def _has(self, program: PacketSource | None, j: int) -> bool:
-        """Whether block `j` need not be waited for: its last packet is there, or nothing is on air."""
-        if program is None or (program.id, j) in self._built:
-            return True
-        return self.packing.read(program, (j + 1) * self.packing.frames - 1) is not None
+    def _as_it_is(self, program: PacketSource | None, j: int) -> bytes:
+        """Block `j` for one who joins, whether it is whole or not."""
+        return self._ready(program, j) or self._pack(program, j)
+
+    def _pack(self, program: PacketSource | None, j: int) -> bytes:
+        """Block `j`, with silence where the program has no packet."""
+        if program is None:
+            return self.packing.pack([None] * self.packing.frames, j)
+        packets = packets_of(self.packing, program, j)
+        self.counters.silent_frames += packets.count(None)
+        return self.packing.pack(packets, j)
 
     def _program_at(self, place: str) -> PacketSource | None:
         program = self._source.program_at(place)
@@ -195,3 +215,15 @@ class Egress:
         self.counters.too_slow += listener.slow
         if not mount:
             self._mounts.pop(mount.place, None)
+
+
+def _key(program: PacketSource | None, j: int) -> tuple[str | None, int]:
+    return (program.id if program is not None else None, j)
+
+
+def _flush(batch: list[_Write]) -> None:
+    """Deciding and writing take turns in batches: the kernel's part of a write would else empty the caches
+    that deciding needs (2,000 places of one listener each: 10.7 us a write instead of 12.6)."""
+    for write, block in batch:
+        write(block)
+    batch.clear()
