@@ -31,6 +31,7 @@ MEANINGS = {
     401: "Not logged in",
     403: "Logged in, and not allowed; or the CSRF token is missing",
     404: "No such thing",
+    408: "The body did not come in time",
     409: "It clashes with what is there",
     413: "Too large",
     415: "Another content type was expected",
@@ -204,7 +205,7 @@ def statuses(route: Route) -> set[int]:
     if "{" in route.path:
         found.add(404)
     if route.body is not None or route.form is not None:
-        found |= {400, 413, 415, 422}
+        found |= {400, 408, 413, 415, 422}
     return found
 
 

@@ -31,11 +31,11 @@ def _people() -> tuple[Route, ...]:
     tag, fresh = "people", Access.FRESH
     path = f"{API}/session"
     return (
-        Route("POST", path, log_in, "Log in", tag, Access.PUBLIC, errors=(401, 429, 503)),
+        Route("POST", path, log_in, "Log in", tag, Access.PUBLIC, errors=(401, 403, 429)),
         Route("GET", path, who_am_i, "Who am I", tag, fresh),
         Route("DELETE", path, log_out, "Log out", tag, fresh, status=204),
         Route(
-            "POST", f"{path}/password", change_password, "Change my password", tag, fresh, errors=(429, 503)
+            "POST", f"{path}/password", change_password, "Change my password", tag, fresh, errors=(409, 429)
         ),
     )
 
@@ -155,7 +155,15 @@ def _air() -> tuple[Route, ...]:
             status=201,
             errors=(*refused, 503),
         ),
-        Route("DELETE", f"{alerts}/{{id}}", stop_emergency, "Stop an emergency", tag, act=Act.STOP_ALERT),
+        Route(
+            "DELETE",
+            f"{alerts}/{{id}}",
+            stop_emergency,
+            "Stop an emergency",
+            tag,
+            act=Act.STOP_ALERT,
+            errors=(409, 503),
+        ),
         Route(
             "GET",
             f"{API}/events",

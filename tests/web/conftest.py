@@ -1,6 +1,7 @@
 """A house to serve: the real station on a fresh file, the real air with ears for an egress, the real web."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ from loa.web.application import DESK, create_app
 from loa.web.desk import Desk
 from loa.web.directory import as_line
 from loa.web.microphone_tokens import MicrophoneTokens
+from loa.web.openapi import document
 from loa.web.services import Services
 
 App = TestClient[Any, Any]
@@ -255,6 +257,14 @@ def desk(app: App) -> Desk:
     return found
 
 
+def described_statuses(method: str, path: str) -> set[str]:
+    """What the document says that this call may be answered with; empty for a path that it does not know."""
+    for pattern, operations in document()["paths"].items():
+        if method.lower() in operations and re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), path):
+            return set(operations[method.lower()]["responses"])
+    return set()
+
+
 @dataclass
 class Page:
     """A logged-in page: sends the CSRF token, and fails loudly when an answer is not the one expected."""
@@ -269,7 +279,12 @@ class Page:
 
     async def send(self, method: str, path: str, body: object = None) -> ClientResponse:
         headers: Mapping[str, str] = {"X-CSRF-Token": self.csrf}
-        return await self.client.request(method, path, json=body, headers=headers)
+        answer = await self.client.request(method, path, json=body, headers=headers)
+        described = described_statuses(method, answer.url.path)
+        assert not described or str(answer.status) in described, (
+            f"{method} {path}: {answer.status} undocumented"
+        )
+        return answer
 
     async def get(self, path: str, *, status: int = 200) -> Any:
         return await self.call("GET", path, status=status)
