@@ -14,7 +14,6 @@ import typer
 from ..errors import ConfigError, LoaError
 from .agent import SpeakerAgent, SpeakerConfig
 
-
 State = Annotated[Path, typer.Option(help="Folder of this speaker's identity; one per speaker.")]
 NodeUrl = Annotated[
     str, typer.Option(help="URL of the node. Later starts know it; a different one moves the speaker.")
