@@ -99,6 +99,7 @@ async def _on_air(node: Running, prepared: Prepared, folder: Path) -> Sequence[o
     url = f"{node.api.base}/api/v1/programs/{program}/audio.mp3"
     async with node.api.http.get(url) as response:
         (folder / "noise.mp3").write_bytes(await response.read())
+    await asyncio.sleep(SETTLE_S)  # the burst that greets a listener holds nothing from before
     return mounts, folder / "noise.mp3", started_us
 
 
