@@ -66,7 +66,7 @@ lint: setup
 
 types: setup
 	@mkdir -p .build/types && ln -sfn ../.. .build/types/loa
-	cd .build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p loa
+	cd .build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p loa && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p loa.tests
 
 unit: setup
 	$(BIN)/python -m pytest

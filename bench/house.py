@@ -132,8 +132,9 @@ async def papers_of(
 async def running(folder: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[Running]:
     """The node on this folder, its first administrator logged in."""
     ports = ("--http-port", "0", "--https-port", "0", "--udp-port", "0")
+    told = {**os.environ, "LOA_WEBRTC_PORT": "0", **(settings or {})}
     process = await asyncio.create_subprocess_exec(
-        *LOA, "serve", "--state", str(folder), *ports, stderr=PIPE, env={**os.environ, "LOA_WEBRTC_PORT": "0", **(settings or {})}
+        *LOA, "serve", "--state", str(folder), *ports, stderr=PIPE, env=told
     )
     try:
         port, password = await _told(process)
