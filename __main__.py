@@ -5,13 +5,14 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
 
+from .bench.cli import bench
 from .config import Settings, load
 from .demo import show
 from .errors import ConfigError, LoaError
@@ -73,6 +74,7 @@ def simulate() -> None:
 
 
 app.command()(speaker)
+app.command()(bench)
 
 
 def main() -> None:
@@ -95,12 +97,23 @@ def _run(work: Coroutine[None, None, None], settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    faults: list[LoaError] = []
     try:
         asyncio.run(_until_told(work))
     except* LoaError as errors:
-        for error in errors.exceptions:
-            typer.echo(f"loa: {error}", err=True)
-        raise typer.Exit(1) from errors
+        faults = list(_leaves(errors))
+    for fault in faults:
+        typer.echo(f"loa: {fault}", err=True)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _leaves(errors: BaseExceptionGroup[LoaError]) -> Iterator[LoaError]:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _until_told(work: Coroutine[None, None, None]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
 
 from .clock import NodeClock
 from .codecs.stored import StoredAudio
@@ -91,6 +92,14 @@ class Memory:
     keyring: Keyring
     first_login: OneTime | None
 
+    async def check(self) -> str | None:
+        """What is wrong with the database, if anything."""
+        try:
+            await self.station.places.version()
+        except SQLAlchemyError as error:
+            return f"the database does not answer: {error}"
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Core:
@@ -136,7 +145,7 @@ class Node:
             memory = await _memory(settings, clock, stack)
             core = await _core(settings, memory, clock, stack)
             doors = await _doors(settings, memory, core, clock)
-            app = _application(memory, core, doors, clock)
+            app = _application(settings, memory, core, doors, clock)
             await stack.enter_async_context(_running(memory, core, doors))
             ports = await stack.enter_async_context(_listening(app, settings, memory.folder / "tls"))
             yield Node(settings, clock, memory, core, app, *ports)
@@ -247,9 +256,12 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
     return Doors(paths, Mounts(paths, clock), whip, tokens)
 
 
-def _application(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -> web.Application:
+def _application(
+    settings: Settings, memory: Memory, core: Core, doors: Doors, clock: NodeClock
+) -> web.Application:
     registry = CollectorRegistry()
     register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.whip))
+    own = settings.https_port != 0 and settings.certificate is None
     services = Services(
         clock=clock,
         clock_id=clock.clock_id,
@@ -265,6 +277,8 @@ def _application(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -> 
         clip=lambda name: StoredAudio.open(memory.folder / "content" / name),
         registry=registry,
         mounted=[web.get("/speaker/link", core.links.handler)],
+        checks={"pump": core.pump.check, "database": memory.check},
+        own_certificate=own,
     )
     app = create_app(services)
     doors.mounts.add_routes(app.router)

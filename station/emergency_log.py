@@ -13,11 +13,18 @@ State: the journal (owned) and the mark, kept in the database under the journal'
 import asyncio
 from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from ..errors import NotFoundError
 from .broadcast import Broadcast, Ended, build_entry, parse_entry
 from .journal import Journal
 from .record import Record
 from .station import Station
+
+RETRY_S = 2.0
+
+log = structlog.get_logger("emergencies")
 
 
 class EmergencyLog:
@@ -32,6 +39,7 @@ class EmergencyLog:
         self._news = asyncio.Event()
         self._catching_up = asyncio.Lock()
         self.orphans = 0
+        self.refused = 0
 
     @classmethod
     async def open(cls, folder: Path, station: Station) -> "EmergencyLog":
@@ -59,12 +67,16 @@ class EmergencyLog:
         self._news.set()
 
     async def follow(self) -> None:
-        """Keep the database up with the journal, until cancelled. Started again after an error, it catches
-        up.
-        """
+        """Keep the database up with the journal, until cancelled; a database that refuses is asked again."""
         while True:
             self._news.clear()
-            await self.catch_up()
+            try:
+                await self.catch_up()
+            except (SQLAlchemyError, OSError) as error:
+                self.refused += 1
+                log.warning("the database took no emergency from the journal", error=str(error))
+                await asyncio.sleep(RETRY_S)
+                continue
             await self._news.wait()
 
     async def catch_up(self) -> int:

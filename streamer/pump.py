@@ -16,6 +16,9 @@ from .air import Air, Egress
 CATCH_UP_K = 25
 """Half a second: beyond it every speaker's buffer has run dry anyway."""
 
+STALLED_S = 0.25
+"""Twelve ticks."""
+
 log = structlog.get_logger("pump")
 
 
@@ -35,6 +38,12 @@ class Pump:
         self._air = air
         self._egress = egress
         self._clock = clock
+
+    async def check(self) -> str | None:
+        """What is wrong, if anything: no tick for a second."""
+        before = self.counts.ticks
+        await asyncio.sleep(STALLED_S)
+        return None if self.counts.ticks > before else "the pump stands still: nothing can sound"
 
     async def run(self) -> None:
         """Tick until cancelled."""
