@@ -24,7 +24,7 @@ LOW_HZ, HIGH_HZ = 500, 1000
 class Tone:
     def __init__(self, name: str, hz: int) -> None:
         self.id = name * 16
-        self._opus = self._encode(OpusEncoder().encode, FRAME_SAMPLES, hz)
+        self._opus = self._encode(OpusEncoder(tonal=True).encode, FRAME_SAMPLES, hz)
         self._mp3 = self._encode(Mp3Encoder().encode, MP3_FRAME_SAMPLES, hz)
 
     @staticmethod
