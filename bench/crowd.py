@@ -3,7 +3,7 @@
     python -m loa.bench.crowd PORT DEVICES_FILE
 
 Each speaker answers its challenge with its device key, returns its cookie from an address of its own
-(127.x.y.z) and reads what comes; it verifies nothing, so that ten thousand fit beside the node. It says "ready"
+(127.x.y.z) and reads what comes; it verifies nothing, so that ten thousand fit beside the node. Says "ready"
 when all are attached. For each broadcast id on input it prints, as JSON, the monotonic nanoseconds at
 which each speaker held that broadcast's start with audio in it (null: within the time it never did).
 """

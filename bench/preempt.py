@@ -117,9 +117,12 @@ async def _crowd(node: Running, devices: Path) -> AsyncIterator[Process]:
                 raise InternalError("bench: the crowd of light speakers did not get ready")
         yield process
     finally:
-        with contextlib.suppress(ProcessLookupError):
+        assert process.stdin is not None  # noqa: S101
+        process.stdin.close()  # the stop-watch, a child of it that holds the pipe as well, ends with its input
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
             process.kill()
-        await process.communicate()
 
 
 async def _ask(crowd: Process, broadcast: str) -> list[int | None]:
