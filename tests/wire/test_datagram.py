@@ -34,7 +34,7 @@ from loa.wire.datagram import (
     room_for_frames,
     targets_hash,
 )
-from loa.wire.messages import PROBE_BYTES
+from loa.wire.messages import PROBE_BYTES, Kind
 from loa.wire.rank import MAX_DETAIL, BroadcastClass
 
 KEY = SigningKey.from_bytes(b"k" * 32)
@@ -205,6 +205,13 @@ def test_targets_have_one_order() -> None:
     assert replace(START, targets=("02" * 8, "01" * 8, "02" * 8)) == START
     assert targets_hash(["02" * 8, "01" * 8]) == targets_hash(["01" * 8, "02" * 8, "01" * 8])
     assert targets_hash(["01" * 8]) != targets_hash(["02" * 8])
+
+
+def test_numbers_on_the_wire_are_those_of_the_page() -> None:
+    assert [reason.value for reason in EndReason] == [1, 2, 3, 4, 5, 6]
+    assert [kind.value for kind in Kind] == [1, 2, 3, 16, 17, 18, 19]
+    assert [cls.value for cls in BroadcastClass] == [1, 2, 3]
+    assert (StartFlags.DRILL, StartFlags.TEST) == (1, 2)
 
 
 def test_answers_are_never_longer_than_the_question() -> None:
