@@ -118,7 +118,7 @@ async def _crowd(node: Running, devices: Path) -> AsyncIterator[Process]:
         yield process
     finally:
         assert process.stdin is not None  # noqa: S101
-        process.stdin.close()  # the stop-watch, a child of it that holds the pipe as well, ends with its input
+        process.stdin.close()  # the stop-watch, a child that holds the pipe as well, ends with its input
         try:
             await asyncio.wait_for(process.wait(), 10)
         except TimeoutError:
