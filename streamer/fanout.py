@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from .sendmmsg import MAX_BATCH, SOCKADDR_BYTES, MessageBatch, SendCounts, iovecs, message_table
+from .sendmmsg import MAX_BATCH, SOCKADDR_BYTES, MessageBatch, Payloads, SendCounts, message_table
 
 URGENT_JOBS = 500
 """Ten emergencies for a second: beyond it the kernel takes nothing, and the oldest is of no use."""
@@ -25,6 +25,8 @@ log = structlog.get_logger("fanout")
 
 Slice = tuple[int, int]
 """A run [a, b) of places on the line."""
+
+Indices = npt.NDArray[np.intp]
 
 ORDINARY_CHUNK = 256
 """Datagrams between two looks for an emergency: about 0.8 ms of sending (`loa bench fanout`)."""
@@ -46,13 +48,18 @@ class AddressTable:
     def __len__(self) -> int:
         return len(self.places)
 
-    def rows(self, slices: Sequence[Slice]) -> npt.NDArray[np.intp]:
-        """Row numbers of everyone who sits in `slices`."""
-        if not slices:
-            return np.empty(0, np.intp)
-        edges = np.searchsorted(self.places, np.asarray(slices, np.int64).ravel())
-        runs = [np.arange(a, b) for a, b in edges.reshape(-1, 2).tolist() if b > a]
-        return np.concatenate(runs) if runs else np.empty(0, np.intp)
+    def seats(self, parcels: Sequence[Sequence[Slice]]) -> tuple[Indices, Indices]:
+        """Everyone who gets something, parcel by parcel: row numbers, and the number of the parcel for each.
+
+        All parcels of a job in one go: one by one they cost more than the system calls.
+        """
+        edges = np.array([edge for slices in parcels for run in slices for edge in run], np.int64)
+        found = np.searchsorted(self.places, edges).reshape(-1, 2)
+        counts = found[:, 1] - found[:, 0]
+        ends = np.cumsum(counts)
+        rows = np.arange(ends[-1] if len(ends) else 0) + np.repeat(found[:, 0] - ends + counts, counts)
+        owners = np.repeat(np.arange(len(parcels)), [len(slices) for slices in parcels])
+        return rows, np.repeat(owners, counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ class Fanout:
             job = queue.get_nowait()
         except Empty:
             return
-        self.counts.stale += sum(len(job.table.rows(parcel.slices)) for parcel in job.parcels)
+        self.counts.stale += len(job.table.seats([parcel.slices for parcel in job.parcels])[0])
 
     def _run(self) -> None:
         while self._wake.get():
@@ -143,11 +150,9 @@ class Fanout:
             self._send(job, MAX_BATCH)
 
     def _send(self, job: _Job, chunk: int) -> None:
-        runs = [job.table.rows(parcel.slices) for parcel in job.parcels]
-        rows = np.concatenate(runs)
-        vectors = iovecs([parcel.data for parcel in job.parcels])
-        starts = vectors.ctypes.data + np.arange(len(vectors), dtype=np.uint64) * vectors.strides[0]
-        iov = np.repeat(starts, [len(run) for run in runs])
+        rows, parcel_of = job.table.seats([parcel.slices for parcel in job.parcels])
+        payloads = Payloads([parcel.data for parcel in job.parcels])
+        iov = payloads.vectors[parcel_of]
         for first in range(0, len(rows), chunk):
             self._batch.send(job.table.messages, rows[first : first + chunk], iov[first : first + chunk])
             if chunk != MAX_BATCH and not self._urgent.empty():

@@ -114,10 +114,19 @@ class MessageBatch:
         return 1
 
 
-def iovecs(payloads: Sequence[bytes]) -> npt.NDArray[np.uint64]:
-    """Shape (n, 2): struct iovec of each payload; the payloads must outlive the array."""
-    flat = np.empty((len(payloads), 2), np.uint64)
-    for i, payload in enumerate(payloads):
-        flat[i, 0] = ctypes.cast(ctypes.c_char_p(payload), ctypes.c_void_p).value or 0
-        flat[i, 1] = len(payload)
-    return flat
+class Payloads:
+    """Datagrams laid end to end. `vectors[i]` is the address of the struct iovec of payload i.
+
+    What it points to lives as long as this object.
+    """
+
+    def __init__(self, payloads: Sequence[bytes]) -> None:
+        self._bytes = np.frombuffer(b"".join(payloads), np.uint8)
+        self._iovecs = np.empty((len(payloads), 2), np.uint64)
+        lengths = np.fromiter(map(len, payloads), np.uint64, len(payloads))
+        self._iovecs[:, 0] = np.cumsum(lengths) - lengths + np.uint64(self._bytes.ctypes.data)
+        self._iovecs[:, 1] = lengths
+        stride = self._iovecs.strides[0]
+        self.vectors: npt.NDArray[np.uint64] = (
+            self._iovecs.ctypes.data + np.arange(len(payloads), dtype=np.uint64) * stride
+        )

@@ -3,6 +3,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loa.streamer.fanout import AddressTable, Fanout, Parcel
 from loa.streamer.sendmmsg import sockaddr
@@ -52,6 +54,25 @@ def test_each_place_gets_its_own_and_nothing_else(sender: socket.socket) -> None
     finally:
         for sock in socks:
             sock.close()
+
+
+@given(
+    seats=st.lists(st.integers(0, 20), max_size=20),
+    parcels=st.lists(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), max_size=4), max_size=5),
+)
+def test_who_gets_which_parcel(seats: list[int], parcels: list[list[tuple[int, int]]]) -> None:
+    """Against two loops."""
+    runs = [[(a, a + length) for a, length in parcel] for parcel in parcels]
+    table = AddressTable((place, sockaddr("127.0.0.1", 1)) for place in seats)
+    expected = [
+        (row, number)
+        for number, slices in enumerate(runs)
+        for a, b in slices
+        for row, place in enumerate(sorted(seats))
+        if a <= place < b
+    ]
+    rows, owners = table.seats(runs)
+    assert list(zip(rows.tolist(), owners.tolist(), strict=True)) == expected
 
 
 def test_nothing_to_send_does_no_harm(sender: socket.socket) -> None:
