@@ -115,10 +115,13 @@ class UdpPort:
     def _confirmed(self, confirm: Confirm, address: tuple[str, int, int, int]) -> None:
         speaker = self._owners.token_owner(confirm.token)
         now_us = self._clock.now_us()
-        if speaker is None or not check_cookie(
-            self._secret, address[:2], confirm.token, confirm.cookie, now_us
-        ):
-            self.counts["bad_cookie"] += 1
+        if speaker is None:
+            self.counts["unknown_token"] += 1
+            return
+        if not check_cookie(self._secret, address[:2], confirm.token, confirm.cookie, now_us):
+            self.counts["bad_cookie"] += 1  # it has aged, or was another address's: here is the right one
+            fresh = make_cookie(self._secret, address[:2], confirm.token, now_us)
+            self._answer(build_attach(Cookie(fresh)), address)
             return
         place = self._place_of(speaker)
         if place is not None:
