@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("loa", "aiohttp", "av", "cryptography", "numpy", "uvloop")
+PACKAGES = ("loa", "aiohttp", "av", "cryptography", "numpy")
 
 Metrics = Mapping[str, float | int]
 
