@@ -66,8 +66,11 @@ BACKLOG = 4096
 ACCEPTED_AT_ONCE = 16
 """asyncio accepts its whole backlog without a pause, and 4,096 would hold the loop for a second."""
 
-REQUEST_WITHIN_S = 10.0
-"""From the connection to a whole request, and between two: half-open connections are not kept."""
+REQUEST_WITHIN_S = 30.0
+"""From the connection to a whole request, and between two: half-open connections are not kept.
+
+Longer than clients keep an idle connection (aiohttp's 15 s), or a request of theirs meets our closing it.
+"""
 
 TIDY_S = 60.0
 TIDY_AT_LEAST_S = 3600.0

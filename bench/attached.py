@@ -11,21 +11,11 @@ import select
 import socket
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from .. import fleet
-from ..wire.control import Via, build_control
-from ..wire.report import Transport
-from .crowd import IP_PKTINFO, SO_RCVBUFFORCE, LightCrowd, LightSpeaker, attach, keep
+from .crowd import IP_PKTINFO, SO_RCVBUFFORCE, LightCrowd, attach, keep, turn_to_udp
 from .stopwatch import ROOM_BYTES, Batch
-
-
-def turn_to_udp(speakers: Sequence[LightSpeaker]) -> None:
-    """Say over each link that its datagrams come."""
-    said = build_control(Via(Transport.UDP, "the address answers"))
-    for speaker in speakers:
-        speaker.line.send(b"\x82" + bytes([0x80 | len(said)]) + bytes(4) + said)
 
 
 def count(sock: socket.socket, crowd: LightCrowd) -> None:

@@ -14,12 +14,13 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import fleet
-from ..wire.control import Challenge, Hello, Welcome, build_control, hello_bytes, parse_control
+from ..wire.control import Challenge, Hello, Via, Welcome, build_control, hello_bytes, parse_control
 from ..wire.datagram import Attached, Confirm, Cookie, Probe, build_attach, parse_datagram
+from ..wire.report import Transport
 from .fanout import address
 from .link_clients import Client, Crowd
 from .stopwatch import ROOM_BYTES, watch
@@ -84,6 +85,13 @@ def confirm(sock: socket.socket, number: int, speaker: LightSpeaker) -> None:
     _send(sock, number, build_attach(Confirm(speaker.token, speaker.cookie)), speaker.udp_port)
 
 
+def turn_to_udp(speakers: Sequence[LightSpeaker]) -> None:
+    """Say over each link that its datagrams come."""
+    said = build_control(Via(Transport.UDP, "the address answers"))
+    for speaker in speakers:
+        speaker.line.send(b"\x82" + bytes([0x80 | len(said)]) + bytes(4) + said)
+
+
 def keep(sock: socket.socket, speakers: list[LightSpeaker]) -> None:
     """Confirm every address again and again, a few at a time, for as long as the process lives."""
     while True:
@@ -122,6 +130,7 @@ def main() -> None:
     sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM_BYTES)
     sock.bind(("0.0.0.0", 0))
     attach(sock, crowd.speakers)
+    turn_to_udp(crowd.speakers)
     child = os.fork()
     if child == 0:
         sock.settimeout(None)

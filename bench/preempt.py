@@ -36,11 +36,11 @@ FULL_SPEAKERS = 20
 SETTLE_S = 3.0
 
 
-def run(speakers: int) -> Metrics:
-    return asyncio.run(_run(speakers))
+def run(speakers: int, emergencies: int = EMERGENCIES) -> Metrics:
+    return asyncio.run(_run(speakers, emergencies))
 
 
-async def _run(speakers: int) -> Metrics:
+async def _run(speakers: int, emergencies: int) -> Metrics:
     with tempfile.TemporaryDirectory() as folder:
         prepared = await prepare(Path(folder) / "node", COMMUNES, speakers)
         full = min(FULL_SPEAKERS, max(1, speakers // 10))
@@ -52,7 +52,7 @@ async def _run(speakers: int) -> Metrics:
                 _full_speakers(node, prepared, prepared.devices[:full]),
             ):
                 await _local_programs(node, prepared)
-                taken = [await _emergency(node, prepared, crowd) for _ in range(EMERGENCIES)]
+                taken = [await _emergency(node, prepared, crowd) for _ in range(emergencies)]
             await asyncio.sleep(1.0)
         verified = await _verified_ms(prepared, taken, full)
     return _metrics(speakers, taken, verified)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from loa.bench import fanout, http, mouth_to_ear, programs
+from loa.bench import fanout, http, mouth_to_ear, preempt, programs
 from loa.bench.result import Result
 
 TINY_S = 1.5
@@ -28,6 +28,15 @@ def test_fanout() -> None:
     assert ours > 0
     assert floor > 0
     assert ratio > 0
+
+
+def test_preempt() -> None:
+    names = ("speakers", "p50_ms", "p99_ms", "max_ms", "missed", "verified_p50_ms")
+    count, p50, p99, most, missed, verified = values(preempt.run(100, emergencies=1), *names)
+    assert count == 100
+    assert missed == 0
+    assert 0 < p50 <= p99 <= most
+    assert verified > 0
 
 
 def test_programs() -> None:
