@@ -1,7 +1,7 @@
 """An order to air and what has become of it: plain values that the API, the arbiter and the pump share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from ..codecs.tones import Chime
@@ -101,18 +101,6 @@ class OnAir:
     places: int
     ended_us: int | None = None
     reason: EndReason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Which loudspeakers were meant to sound and which have reported that they did."""
-
-    ordered: frozenset[str]
-    reached: frozenset[str]
-    missing: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "missing", self.ordered - self.reached)
 
 
 @dataclass(frozen=True, slots=True)

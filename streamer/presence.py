@@ -1,4 +1,4 @@
-"""Who is there, and what they say they have heard: the state of every speaker, and each broadcast's reach.
+"""Who is there, and what they say they have heard: the state of every speaker.
 
 Laws: a command is no proof: a speaker counts as reached only when its own report says that it verified and
 sounded the broadcast. Fed by the
@@ -12,11 +12,9 @@ from enum import Enum
 
 from ..clock import Clock
 from ..wire.report import Report
-from .broadcast import Reach
-from .territory import Territory
 
 KEPT_BROADCASTS = 256
-"""Reach is remembered for this many broadcasts, the latest; the play log keeps it for good."""
+"""Who has sounded what is remembered for this many broadcasts, the latest; the play log keeps it for good."""
 
 
 class Presence(Enum):
@@ -85,17 +83,6 @@ class Roll:
 
     def remove(self, speaker_id: str) -> None:
         self._states.pop(speaker_id, None)
-
-    def reach(self, broadcast_id: str, targets: tuple[str, ...], territory: Territory) -> Reach:
-        """Of the speakers that the targets cover, who has sounded it."""
-        slices = territory.covering(targets)
-        ordered = frozenset(
-            state.seat.id
-            for state in self._states.values()
-            if state.seat.place in territory
-            and any(a <= territory.index(state.seat.place) < b for a, b in slices)
-        )
-        return Reach(ordered, ordered & self._reached.get(broadcast_id, set()))
 
     def subscribe(self, listener: Callable[[PresenceEvent], None]) -> Callable[[], None]:
         """As `Air.subscribe`."""
