@@ -5,7 +5,8 @@
     │   ├── ConfigError      a setting; all faults of a file are collected into one
     │   ├── DeniedError      the asker may not do that
     │   ├── NotFoundError    no such place, speaker, program, broadcast
-    │   └── ConflictError    it clashes with what is already there
+    │   ├── ConflictError    it clashes with what is already there
+    │   └── BusyError        too much is asked at once; later it will do
     ├── PeerError            the other end of a link
     │   ├── ProtocolError    its bytes do not parse
     │   └── RefusedError     its bytes parse, and trust says no
@@ -38,6 +39,14 @@ class NotFoundError(OperatorError):
 
 class ConflictError(OperatorError):
     """The request contradicts the present state."""
+
+
+class BusyError(OperatorError):
+    """There is no room for this now; the same request succeeds after about `retry_s` seconds."""
+
+    def __init__(self, message: str, retry_s: int) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
 
 
 class PeerError(LoaError):

@@ -49,7 +49,9 @@ async def fill(memory: Memory, clock: Clock, told: Callable[[str], None]) -> dic
         if title not in there:
             told(title)
             wav = await asyncio.to_thread(_wav, make)
-            program = await memory.content.receive(_chunks(wav), title=title, now_us=clock.now_us())
+            program = await memory.content.receive(
+                _chunks(wav), place=memory.keyring.root_place, title=title, now_us=clock.now_us()
+            )
             there[title] = await memory.content.settled(program.id)
     return there
 

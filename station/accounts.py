@@ -14,7 +14,7 @@ from ..errors import ConflictError, DeniedError, NotFoundError, OperatorError
 from .database import Database
 from .ids import new_id
 from .password import Passwords, check_new_password, one_time_password
-from .schema import AccountRow, SessionRow
+from .people_schema import AccountRow, SessionRow
 from .sessions import hash_token
 from .text import clean_name
 
@@ -65,9 +65,12 @@ class Accounts:
             id=new_id(),
             name=name,
             key=_key(name),
+            full_name="",
+            state="active",
             password=await self._passwords.hash(password),
             must_change=True,
             created_us=now_us,
+            last_login_us=None,
         )
         async with self._database.write() as session:
             if await _find(session, name) is not None:

@@ -76,6 +76,8 @@ class Codes:
                 created_by=created_by,
                 used_at_us=None,
                 used_by=None,
+                replaces=None,
+                approved=True,
             )
             session.add(row)
             return _value(row)

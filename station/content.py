@@ -101,6 +101,7 @@ class ContentStore:
         self,
         chunks: AsyncIterable[bytes],
         *,
+        place: str,
         title: str,
         now_us: int,
         created_by: str | None = None,
@@ -121,7 +122,7 @@ class ContentStore:
         try:
             await self._take_in(program_id, chunks)
             program = await self._station.programs.add(
-                program_id, title=title, created_by=created_by, now_us=now_us
+                program_id, place=place, title=title, created_by=created_by, now_us=now_us
             )
         except BaseException:
             del self._jobs[program_id]

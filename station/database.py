@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..errors import ConfigError
 from .schema import Base
+from .tables import METADATA
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a write waits for another process (`loa check`, a backup) before it gives up."""
@@ -195,5 +196,5 @@ def upgrade(connection: Connection) -> None:
     """Bring the tables behind `connection` up to date, in its transaction."""
     settings = Config()
     settings.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    settings.attributes.update(connection=connection, metadata=Base.metadata)
+    settings.attributes.update(connection=connection, metadata=METADATA)
     command.upgrade(settings, "head")

@@ -29,6 +29,7 @@ class Program:
     """`measured` and `folder` (a name inside the content store) are there when ready, `error` when failed."""
 
     id: str
+    place: str
     title: str
     kind: str
     state: ProgramState
@@ -46,11 +47,19 @@ class Programs:
         self._database = database
 
     async def add(
-        self, program_id: str, *, title: str, kind: str = "file", created_by: str | None = None, now_us: int
+        self,
+        program_id: str,
+        *,
+        place: str,
+        title: str,
+        kind: str = "file",
+        created_by: str | None = None,
+        now_us: int,
     ) -> Program:
-        """A program that is being prepared."""
+        """A program that is being prepared. `place`: whose it is."""
         row = ProgramRow(
             id=program_id,
+            place=place,
             title=clean_title(title),
             kind=kind,
             state=ProgramState.PREPARING,
@@ -127,6 +136,7 @@ def _value(row: ProgramRow) -> Program:
     state = ProgramState(row.state)
     return Program(
         row.id,
+        row.place,
         row.title,
         row.kind,
         state,

@@ -7,7 +7,17 @@ repositories hand out frozen dataclasses.
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ID = String(16)
@@ -67,6 +77,17 @@ class SpeakerRow(Base):
     last_seen_us: Mapped[int | None] = mapped_column(TIME)
 
 
+class SpeakerKeyRow(Base):
+    """A key that a speaker had and has no more: it never attaches or enrols again."""
+
+    __tablename__ = "speaker_key"
+
+    public_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    speaker: Mapped[str] = mapped_column(ID, index=True)
+    until_us: Mapped[int] = mapped_column(TIME)
+    why: Mapped[str] = mapped_column(String(16))
+
+
 class EnrolmentCodeRow(Base):
     __tablename__ = "enrolment_code"
 
@@ -77,12 +98,29 @@ class EnrolmentCodeRow(Base):
     created_by: Mapped[str | None] = mapped_column(ID)
     used_at_us: Mapped[int | None] = mapped_column(TIME)
     used_by: Mapped[str | None] = mapped_column(ForeignKey("speaker.id", ondelete="SET NULL"))
+    replaces: Mapped[str | None] = mapped_column(ForeignKey("speaker.id", ondelete="CASCADE"))
+    approved: Mapped[bool]
+
+
+class VolumeRow(Base):
+    """The latest order of how loud a speaker, or all below a place, is. `statement`: as it was signed."""
+
+    __tablename__ = "volume"
+
+    target: Mapped[str] = mapped_column(ID, primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    volume_db: Mapped[float]
+    emergency_floor_db: Mapped[float]
+    muted: Mapped[bool]
+    statement: Mapped[bytes] = mapped_column(LargeBinary)
+    ordered_by: Mapped[str | None] = mapped_column(ID)
 
 
 class ProgramRow(Base):
     __tablename__ = "program"
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
+    place: Mapped[str] = mapped_column(ID, index=True)
     title: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16), index=True)
@@ -152,26 +190,6 @@ class PlayHeardRow(Base):
     started_at_us: Mapped[int] = mapped_column(TIME)
     sounded_at_us: Mapped[int | None] = mapped_column(TIME)
     reported_us: Mapped[int] = mapped_column(TIME)
-
-
-class AccountRow(Base):
-    __tablename__ = "account"
-
-    id: Mapped[str] = mapped_column(ID, primary_key=True)
-    name: Mapped[str] = mapped_column(String(64))
-    key: Mapped[str] = mapped_column(String(64), unique=True)
-    password: Mapped[str] = mapped_column(String(255))
-    must_change: Mapped[bool]
-    created_us: Mapped[int] = mapped_column(TIME)
-
-
-class SessionRow(Base):
-    __tablename__ = "session"
-
-    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account: Mapped[str] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
-    created_us: Mapped[int] = mapped_column(TIME)
-    expires_us: Mapped[int] = mapped_column(TIME, index=True)
 
 
 class SettingRow(Base):

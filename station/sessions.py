@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from .database import Database
-from .schema import SessionRow
+from .ids import new_id
+from .people_schema import SessionRow
 
 SESSION_TTL_US = 12 * 3600 * 1_000_000
 """A working day: who comes back tomorrow logs in again."""
@@ -45,7 +46,15 @@ class Sessions:
     async def open(self, account_id: str, *, now_us: int, ttl_us: int = SESSION_TTL_US) -> NewSession:
         token = secrets.token_urlsafe(32)
         row = SessionRow(
-            hash=hash_token(token), account=account_id, created_us=now_us, expires_us=now_us + ttl_us
+            hash=hash_token(token),
+            id=new_id(),
+            account=account_id,
+            created_us=now_us,
+            expires_us=now_us + ttl_us,
+            seen_us=now_us,
+            address="",
+            agent="",
+            second_factor=False,
         )
         async with self._database.write() as session:
             session.add(row)

@@ -6,25 +6,10 @@ account's scope is refused before anything has happened; the one who asks never 
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Protocol
 
 from ..errors import DeniedError
-
-
-class Act(StrEnum):
-    """Everything that a person does here, as the audit log will name it."""
-
-    SEE = "see"
-    AIR = "air"
-    STOP = "stop"
-    REORDER = "reorder"
-    ALERT = "alert"
-    STOP_ALERT = "stop_alert"
-    EDIT_PLACES = "edit_places"
-    EDIT_SPEAKERS = "edit_speakers"
-    ENROL = "enrol"
-    EDIT_CONTENT = "edit_content"
+from ..station.act import Act
 
 
 class Person(Protocol):

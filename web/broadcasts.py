@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from ..codecs.tones import Chime
 from ..errors import NotFoundError
+from ..station.act import Act
 from ..station.broadcast import Broadcast
 from ..streamer.broadcast import Order, Resume
 from ..wire.datagram import EndReason
 from ..wire.rank import BroadcastClass
 from .air_models import BroadcastIn, BroadcastOut, BroadcastQuery, BroadcastReach, StartedOut
 from .airing import accept
-from .authority import Act
 from .breath import Breath
 from .call import Call
 from .desk import Desk

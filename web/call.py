@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ..errors import InternalError
-from .authority import Act
+from ..station.act import Act
 from .desk import Desk
 from .session_book import SignedIn
 

@@ -55,6 +55,7 @@ async def _receive(call: Call, part: BodyPartReader, title: str) -> Program:
     name = PurePath((part.filename or "").replace("\\", "/")).stem
     return await call.desk.services.content.receive(
         _chunks(part),
+        place=call.desk.air.territory.ids[0],
         title=title or name or "?",
         now_us=call.desk.clock.now_us(),
         created_by=call.person.id,

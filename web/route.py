@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from ..errors import InternalError
-from .authority import Act
+from ..station.act import Act
 
 Handler = Callable[..., Awaitable[Any]]
 T = TypeVar("T", bound=BaseModel)

@@ -5,8 +5,8 @@ exist.
 API.)
 """
 
+from ..station.act import Act
 from .air_models import UploadForm
-from .authority import Act
 from .broadcasts import get_broadcast, get_reach, list_broadcasts, start_broadcast, stop_broadcast
 from .emergencies import start_emergency, stop_emergency
 from .events import live_events

@@ -22,6 +22,8 @@ from loa.station.schema import ProgramRow
 from loa.station.station import Station
 from loa.wire.rank import BroadcastClass, Origin, Severity
 
+HERE = "e" * 16
+
 MEASURED = Measured(6, 5, 0.12, -16.0, -1.2, (0, 50, 100))
 
 
@@ -139,7 +141,7 @@ async def test_an_upload_is_acknowledged_prepared_and_can_be_aired(
 ) -> None:
     events: list[ContentEvent] = []
     stop = store.subscribe(events.append)
-    program = await store.receive(chunks(b"go", b"od"), title="Nhạc nền", now_us=now_us)
+    program = await store.receive(chunks(b"go", b"od"), place=HERE, title="Nhạc nền", now_us=now_us)
     assert (program.state, store.progress(program.id)) == (ProgramState.PREPARING, 0.0)
     ready = await store.settled(program.id)
     assert (ready.state, ready.measured, ready.folder) == (ProgramState.READY, MEASURED, program.id)
@@ -160,8 +162,8 @@ async def test_an_upload_is_acknowledged_prepared_and_can_be_aired(
 async def test_a_bad_file_fails_with_its_reason_and_leaves_nothing(
     store: ContentStore, root: Path, now_us: int
 ) -> None:
-    bad = await store.receive(chunks(b"bad"), title="Ảnh", now_us=now_us)
-    good = await store.receive(chunks(b"good"), title="Nhạc", now_us=now_us)
+    bad = await store.receive(chunks(b"bad"), place=HERE, title="Ảnh", now_us=now_us)
+    good = await store.receive(chunks(b"good"), place=HERE, title="Nhạc", now_us=now_us)
     failed = await store.settled(bad.id)
     assert (failed.state, failed.error) == (ProgramState.FAILED, "no audio in it; expected some")
     assert (await store.settled(good.id)).state is ProgramState.READY, "the next one is none the worse"
@@ -178,15 +180,17 @@ async def test_empty_too_large_and_broken_off_uploads_leave_nothing(
         megabyte = bytes(1 << 20)
         for parts, says in (((b"",), "empty"), ((), "empty"), ((megabyte,) * 4, "more than 3 MiB")):
             with pytest.raises(MediaError, match=says):
-                await store.receive(chunks(*parts), title="x", now_us=now_us)
+                await store.receive(chunks(*parts), place=HERE, title="x", now_us=now_us)
         with pytest.raises(MediaError, match="more than 3 MiB"):
-            await store.receive(chunks(b"good"), title="x", now_us=now_us, announced_bytes=4 << 20)
+            await store.receive(
+                chunks(b"good"), place=HERE, title="x", now_us=now_us, announced_bytes=4 << 20
+            )
         with pytest.raises(ConnectionResetError):
-            await store.receive(broken_off(megabyte, megabyte), title="x", now_us=now_us)
+            await store.receive(broken_off(megabyte, megabyte), place=HERE, title="x", now_us=now_us)
         with pytest.raises(OperatorError, match="title"):
-            await store.receive(chunks(b"good"), title=" ", now_us=now_us)
+            await store.receive(chunks(b"good"), place=HERE, title=" ", now_us=now_us)
         assert (left(root), await station.programs.list()) == (set(), ())
-        program = await store.receive(chunks(*(megabyte,) * 3), title="x", now_us=now_us)
+        program = await store.receive(chunks(*(megabyte,) * 3), place=HERE, title="x", now_us=now_us)
         await store.settled(program.id)
 
 
@@ -200,7 +204,7 @@ async def test_an_upload_cancelled_in_the_middle_leaves_nothing(
         arrived.set()
         await asyncio.Event().wait()
 
-    upload = asyncio.create_task(store.receive(stalling(), title="x", now_us=now_us))
+    upload = asyncio.create_task(store.receive(stalling(), place=HERE, title="x", now_us=now_us))
     await arrived.wait()
     upload.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -214,7 +218,7 @@ async def test_a_disk_that_is_nearly_full_takes_no_upload(
     reserve = shutil.disk_usage(root.parent).total
     async with opened(root, station, preparer, ContentLimits(reserve_bytes=reserve)) as store:
         with pytest.raises(OperatorError, match="disk has less"):
-            await store.receive(chunks(b"good"), title="x", now_us=now_us)
+            await store.receive(chunks(b"good"), place=HERE, title="x", now_us=now_us)
     assert left(root) == set()
 
 
@@ -222,20 +226,22 @@ async def test_what_waits_is_bounded_and_worked_on_few_at_a_time(
     root: Path, station: Station, preparer: FakePreparer, now_us: int
 ) -> None:
     async with opened(root, station, preparer, ContentLimits(waiting=5, workers=2)) as store:
-        programs = [await store.receive(chunks(b"slow"), title=f"{n}", now_us=now_us) for n in range(5)]
+        programs = [
+            await store.receive(chunks(b"slow"), place=HERE, title=f"{n}", now_us=now_us) for n in range(5)
+        ]
         with pytest.raises(ConflictError, match="in work"):
-            await store.receive(chunks(b"good"), title="x", now_us=now_us)
+            await store.receive(chunks(b"good"), place=HERE, title="x", now_us=now_us)
         assert store.refused == 1
         preparer.go_on.set()
         assert [(await store.settled(program.id)).state for program in programs] == [ProgramState.READY] * 5
         assert preparer.most_at_once == 2
-        await store.receive(chunks(b"good"), title="x", now_us=now_us)
+        await store.receive(chunks(b"good"), place=HERE, title="x", now_us=now_us)
 
 
 async def test_a_deleted_program_is_gone_while_what_airs_it_reads_on(
     store: ContentStore, station: Station, root: Path, preparer: FakePreparer, now_us: int
 ) -> None:
-    slow = await store.receive(chunks(b"slow"), title="x", now_us=now_us)
+    slow = await store.receive(chunks(b"slow"), place=HERE, title="x", now_us=now_us)
     with pytest.raises(ConflictError, match="being prepared"):
         await store.delete(slow.id)
     preparer.go_on.set()
@@ -254,8 +260,8 @@ async def test_stopped_while_preparing_it_is_finished_after_the_next_start(
     root: Path, station: Station, preparer: FakePreparer, now_us: int
 ) -> None:
     async with opened(root, station, preparer) as store:
-        slow = await store.receive(chunks(b"slow"), title="x", now_us=now_us)
-        waiting = await store.receive(chunks(b"good"), title="y", now_us=now_us)
+        slow = await store.receive(chunks(b"slow"), place=HERE, title="x", now_us=now_us)
+        waiting = await store.receive(chunks(b"good"), place=HERE, title="y", now_us=now_us)
         await preparer.started.wait()
     assert (await station.programs.get(slow.id)).state is ProgramState.PREPARING
     preparer.go_on.set()
@@ -269,7 +275,7 @@ async def test_stopped_and_started_again_without_a_restart_it_goes_on(
     root: Path, station: Station, preparer: FakePreparer, now_us: int
 ) -> None:
     store = await ContentStore.open(root, station, preparer)
-    slow = await store.receive(chunks(b"slow"), title="x", now_us=now_us)
+    slow = await store.receive(chunks(b"slow"), place=HERE, title="x", now_us=now_us)
     for _ in range(2):
         running = asyncio.create_task(store.run())
         await preparer.started.wait()
@@ -288,7 +294,9 @@ async def test_every_half_done_thing_a_crash_can_leave_is_finished_or_cleared(
     root: Path, station: Station, preparer: FakePreparer, now_us: int
 ) -> None:
     async with opened(root, station, preparer) as store:
-        done = [await store.receive(chunks(b"good"), title=f"{n}", now_us=now_us) for n in range(4)]
+        done = [
+            await store.receive(chunks(b"good"), place=HERE, title=f"{n}", now_us=now_us) for n in range(4)
+        ]
         for program in done:
             await store.settled(program.id)
     put, going, gone, kept = done
@@ -305,7 +313,7 @@ async def test_every_half_done_thing_a_crash_can_leave_is_finished_or_cleared(
     (root / "preparing" / ("d" * 16)).mkdir()
     (root / "preparing" / ("d" * 16) / OPUS_FILE).write_bytes(b"half")
     # after the row, with the upload lost to a bad disk:
-    lost = await station.programs.add("c" * 16, title="mất", now_us=now_us)
+    lost = await station.programs.add("c" * 16, place=HERE, title="mất", now_us=now_us)
     async with opened(root, station, preparer) as store:
         states = {program.id: (program.state, program.error) for program in await station.programs.list()}
         assert states == {
@@ -330,7 +338,7 @@ async def test_a_folder_no_program_claims_is_left_alone(
 async def test_a_program_on_air_is_not_deleted(
     store: ContentStore, station: Station, province: Place, now_us: int
 ) -> None:
-    program = await store.receive(chunks(b"good"), title="x", now_us=now_us)
+    program = await store.receive(chunks(b"good"), place=HERE, title="x", now_us=now_us)
     await store.settled(program.id)
     broadcast = on_air(program.id, province.id, now_us)
     await station.broadcasts.add(broadcast)
@@ -345,7 +353,7 @@ async def test_a_local_file_comes_in_as_if_it_were_uploaded(
 ) -> None:
     source = tmp_path / "song.wav"
     source.write_bytes(b"good" + bytes(3 << 20))
-    program = await store.receive(file_chunks(source), title="x", now_us=now_us)
+    program = await store.receive(file_chunks(source), place=HERE, title="x", now_us=now_us)
     assert (await store.settled(program.id)).state is ProgramState.READY
     with pytest.raises(NotFoundError, match=r"no\.wav"):
-        await store.receive(file_chunks(tmp_path / "no.wav"), title="x", now_us=now_us)
+        await store.receive(file_chunks(tmp_path / "no.wav"), place=HERE, title="x", now_us=now_us)

@@ -17,6 +17,8 @@ from loa.station.station import Station
 from loa.wire import report
 from loa.wire.rank import BroadcastClass, Origin, Severity
 
+HERE = "e" * 16
+
 MEASURED = Measured(500, 417, 10.0, -16.0, -1.2, (0, 50, 100))
 
 
@@ -47,11 +49,13 @@ def heard(speaker: str = "1" * 16, **changes: object) -> Heard:
 
 
 async def test_a_program_is_preparing_then_ready_or_failed(station: Station, now_us: int) -> None:
-    made = await station.programs.add("a" * 16, title=" Nhạc  nền ", created_by="d" * 16, now_us=now_us)
+    made = await station.programs.add(
+        "a" * 16, place=HERE, title=" Nhạc  nền ", created_by="d" * 16, now_us=now_us
+    )
     assert (made.title, made.state, made.measured) == ("Nhạc nền", ProgramState.PREPARING, None)
     ready = await station.programs.ready(made.id, folder=made.id, measured=MEASURED)
     assert (ready.state, ready.measured, ready.folder) == (ProgramState.READY, MEASURED, made.id)
-    later = await station.programs.add("b" * 16, title="Hai", now_us=now_us + 1)
+    later = await station.programs.add("b" * 16, place=HERE, title="Hai", now_us=now_us + 1)
     failed = await station.programs.failed(later.id, "x" * 5000)
     assert (failed.state, failed.error, failed.measured) == (ProgramState.FAILED, "x" * 1000, None)
     assert await station.programs.list() == (failed, ready)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from loa.errors import ConflictError, DeniedError, NotFoundError, OperatorError
 from loa.station.accounts import FIRST_ADMINISTRATOR, Account, OneTime
 from loa.station.password import MAX_WAITING, Passwords, one_time_password
-from loa.station.schema import AccountRow, SessionRow
+from loa.station.people_schema import AccountRow, SessionRow
 from loa.station.sessions import SESSION_TTL_US
 from loa.station.station import Station
 

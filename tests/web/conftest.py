@@ -324,13 +324,13 @@ def page_of(password: str) -> Callable[[Services], AbstractAsyncContextManager[P
 
 
 @pytest.fixture
-async def program(app: App, content: ContentStore, clock: VirtualClock, desk: Desk) -> str:
+async def program(app: App, content: ContentStore, clock: VirtualClock, desk: Desk, land: Land) -> str:
     """A stored program of six seconds."""
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"sound"
 
-    made = await content.receive(chunks(), title="Bài hát", now_us=clock.now_us())
+    made = await content.receive(chunks(), place=land.province.id, title="Bài hát", now_us=clock.now_us())
     work = asyncio.create_task(content.run())
     desk.directory.put_program(await content.settled(made.id))
     work.cancel()

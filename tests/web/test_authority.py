@@ -8,8 +8,9 @@ import pytest
 from aiohttp import FormData
 
 from loa.errors import DeniedError, InternalError
+from loa.station.act import Act
 from loa.streamer.air import Air
-from loa.web.authority import Act, OneAdministrator, Person
+from loa.web.authority import OneAdministrator, Person
 from loa.web.desk import Desk
 from loa.web.dispatch import dispatcher
 from loa.web.guard import SIGNED_IN
