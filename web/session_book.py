@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ..clock import Clock
 from ..errors import NotFoundError
 from ..station.accounts import Account
+from ..station.act import Act
 from ..station.sessions import NewSession, hash_token
 from ..station.station import Station
 from .rate_limit import RateLimit
@@ -26,13 +27,27 @@ MAX_TOKEN_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScope:
+    """What an API token narrows its account to: these acts, at these places and below them."""
+
+    acts: frozenset[Act]
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person with a session. Its repr shows no secret."""
+    """A person with a session, or a program with an API token. Its repr shows no secret."""
 
     account: Account
     expires_us: int
     csrf: str = field(repr=False)
     token: str = field(repr=False)
+    session: str = ""
+    """The id of the session, or of the API token."""
+    second_factor: bool = False
+    """Shown at this log-in; with an API token: its account has one."""
+    token_scope: TokenScope | None = None
+    """None: a session, which may do all that its account may."""
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ from ..errors import DeniedError
 from .call import Call
 from .guard import cookie_name
 from .model import moment
-from .people_models import Account, LoginIn, PasswordIn, SessionOut
+from .people_models import Account, LoginIn, Needs, PasswordIn, SessionOut
 from .problem import HttpError, in_words
 from .rate_limit import address_key
 from .route import Prepared
@@ -50,8 +50,16 @@ async def change_password(call: Call, body: PasswordIn) -> Prepared[SessionOut]:
 
 
 def _told(who: SignedIn) -> SessionOut:
-    account = Account(id=who.id, name=who.name, must_change=who.account.must_change)
-    return SessionOut(account=account, csrf=who.csrf, expires=moment(who.expires_us))
+    account = Account(id=who.id, name=who.name, full_name="", must_change=who.account.must_change)
+    return SessionOut(
+        account=account,
+        csrf=who.csrf,
+        expires=moment(who.expires_us),
+        needs=Needs.PASSWORD if who.account.must_change else Needs.NOTHING,
+        second=None,
+        acts=[],
+        scope=[],
+    )
 
 
 def _with_cookie(call: Call, who: SignedIn) -> Prepared[SessionOut]:
