@@ -8,11 +8,8 @@ import asyncio
 import contextlib
 import gc
 import os
-import socket
-import ssl
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +25,7 @@ from .codecs.tones import Chime, encoded
 from .config import Settings
 from .errors import ConfigError, DeniedError
 from .gauges import media_readings
+from .listening import Tls, bound, listening
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .station.accounts import OneTime
 from .station.content import ContentLimits, ContentStore
@@ -52,25 +50,12 @@ from .streamer.territory import Territory
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
 from .web.application import create_app
-from .web.certificate import ensure_certificate, keep_renewed, local_names, server_context
 from .web.directory import as_line
 from .web.metrics import register
 from .web.microphone_tokens import MicrophoneTokens
 from .web.services import Services
 from .wire.control import Targets, Want, build_control
 from .wire.datagram import EndReason
-
-BACKLOG = 4096
-"""Connections the kernel holds for us: three thousand listeners may come in the same second."""
-
-ACCEPTED_AT_ONCE = 16
-"""asyncio accepts its whole backlog without a pause, and 4,096 would hold the loop for a second."""
-
-REQUEST_WITHIN_S = 30.0
-"""From the connection to a whole request, and between two: half-open connections are not kept.
-
-Longer than clients keep an idle connection (aiohttp's 15 s), or a request of theirs meets our closing it.
-"""
 
 TIDY_S = 60.0
 TIDY_AT_LEAST_S = 3600.0
@@ -145,13 +130,15 @@ class Node:
         """ConfigError when its folder, its keys or its ports cannot be used."""
         async with contextlib.AsyncExitStack() as stack:
             clock = NodeClock()
+            ports = stack.enter_context(bound(settings))
             memory = await _memory(settings, clock, stack)
             core = await _core(settings, memory, clock, stack)
+            tls = await asyncio.to_thread(Tls, settings, memory.folder / "tls") if ports.secure else None
             doors = await _doors(settings, memory, core, clock)
             app = _application(settings, memory, core, doors, clock)
             await stack.enter_async_context(_running(memory, core, doors))
-            ports = await stack.enter_async_context(_listening(app, settings, memory.folder / "tls"))
-            yield Node(settings, clock, memory, core, app, *ports)
+            await stack.enter_async_context(listening(app, ports, tls))
+            yield Node(settings, clock, memory, core, app, ports.http, ports.https)
 
 
 async def serve(settings: Settings) -> None:
@@ -314,52 +301,6 @@ async def _running(memory: Memory, core: Core, doors: Doors) -> AsyncIterator[No
             task.cancel()
 
 
-@contextlib.asynccontextmanager
-async def _listening(
-    app: web.Application, settings: Settings, folder: Path
-) -> AsyncIterator[tuple[int, int | None]]:
-    """The HTTP ports: without TLS, and with it if wanted."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=REQUEST_WITHIN_S)
-    await runner.setup()
-    try:
-        plain = _socket(settings.host, settings.http_port)
-        await _accept(runner, plain, None)
-        if not settings.https_port:
-            yield plain.getsockname()[1], None
-            return
-        context, renewal = await _tls(settings, folder)
-        secure = _socket(settings.host, settings.https_port)
-        await _accept(runner, secure, context)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(renewal, name="certificate")
-            yield plain.getsockname()[1], secure.getsockname()[1]
-            task.cancel()
-    finally:
-        await runner.cleanup()
-
-
-async def _tls(settings: Settings, folder: Path) -> tuple[ssl.SSLContext, Coroutine[None, None, None]]:
-    """The context to listen with, and what keeps its certificate fresh (nothing, if it is the operator's)."""
-    if settings.certificate and settings.certificate_key:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            context.load_cert_chain(settings.certificate, settings.certificate_key)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"certificate {settings.certificate}: {error}; expected a PEM pair that fits"
-            ) from error
-        return context, asyncio.sleep(0)
-    names = [*settings.advertise, *local_names()]
-    made = await asyncio.to_thread(ensure_certificate, folder, names, datetime.now(UTC))
-    context = server_context(made)
-    return context, keep_renewed(folder, names, context)
-
-
-async def _accept(runner: web.AppRunner, sock: socket.socket, context: ssl.SSLContext | None) -> None:
-    await web.SockSite(runner, sock, ssl_context=context, backlog=ACCEPTED_AT_ONCE).start()
-    sock.listen(BACKLOG)
-
-
 async def _tidy(air: Air) -> None:
     """Full garbage collections when nothing sounds: with 5,000 links one stops the process for 150 ms.
 
@@ -375,17 +316,6 @@ async def _tidy(air: Air) -> None:
         if not air.on_air() or waited_s >= TIDY_AT_LEAST_S:
             gc.collect()
             waited_s = 0.0
-
-
-def _socket(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host and socket.has_dualstack_ipv6() else socket.AF_INET
-    host = "" if family == socket.AF_INET and ":" in host else host
-    try:
-        return socket.create_server(
-            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=family == socket.AF_INET6
-        )
-    except OSError as error:
-        raise ConfigError(f"port {port} of {host}: {error.strerror}; expected one that is free") from error
 
 
 def _addresses(names: Sequence[str]) -> list[str]:

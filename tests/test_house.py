@@ -26,6 +26,7 @@ FLOORS = {
     "bench": 10,
     "roster": 7,
     "gauges": 7,
+    "listening": 7,
     "serve": 8,
     "fleet": 9,
     "demo": 10,

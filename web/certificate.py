@@ -6,14 +6,13 @@ the same two files is never touched. A browser will warn until one of the two is
 says how.
 """
 
-import asyncio
 import ipaddress
 import os
 import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -26,7 +25,6 @@ from ..errors import ConfigError
 LIFETIME = timedelta(days=397)
 """The longest that browsers accept of any authority's (CA/Browser Forum BR 6.3.2), so never too long here."""
 RENEW_BEFORE = timedelta(days=30)
-CHECK_EVERY_S = 12 * 3600
 _BACKDATED = timedelta(hours=1)
 _OURS = "Loa node (self-signed)"
 
@@ -41,6 +39,8 @@ class Certificate:
     names: tuple[str, ...]
     fingerprint: str
     ours: bool
+    vouched: bool
+    """Somebody else than its own key signed it: a browser may be told never to come without TLS."""
 
 
 def ensure_certificate(folder: Path, names: Sequence[str], now: datetime) -> Certificate:
@@ -49,10 +49,10 @@ def ensure_certificate(folder: Path, names: Sequence[str], now: datetime) -> Cer
     certificate, key = folder / "tls.pem", folder / "tls.key"
     if not (certificate.exists() and key.exists()):
         _make(certificate, key, names, now)
-    found = _read(certificate, key)
+    found = read_certificate(certificate, key)
     if found.ours and (found.expires - now < RENEW_BEFORE or not set(names) <= set(found.names)):
         _make(certificate, key, names, now)
-        found = _read(certificate, key)
+        found = read_certificate(certificate, key)
     return found
 
 
@@ -67,14 +67,6 @@ def server_context(certificate: Certificate) -> ssl.SSLContext:
             f"TLS: {certificate.certificate} and {certificate.key} do not fit ({error}), expected a PEM pair"
         ) from error
     return context
-
-
-async def keep_renewed(folder: Path, names: Sequence[str], context: ssl.SSLContext) -> None:
-    """Until cancelled: renew in time, and let `context` use the new one for every connection to come."""
-    while True:
-        await asyncio.sleep(CHECK_EVERY_S)
-        found = await asyncio.to_thread(ensure_certificate, folder, names, datetime.now(UTC))
-        await asyncio.to_thread(context.load_cert_chain, found.certificate, found.key)
 
 
 def local_names() -> tuple[str, ...]:
@@ -136,7 +128,8 @@ def _write(path: Path, data: bytes) -> None:
     part.replace(path)
 
 
-def _read(certificate: Path, key: Path) -> Certificate:
+def read_certificate(certificate: Path, key: Path) -> Certificate:
+    """What is in the files. Blocks; ConfigError when it is no certificate."""
     try:
         found = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError) as error:
@@ -150,6 +143,7 @@ def _read(certificate: Path, key: Path) -> Certificate:
         names=_names_of(found),
         fingerprint=found.fingerprint(hashes.SHA256()).hex(),
         ours=found.subject.rfc4514_string() == f"CN={_OURS}",
+        vouched=found.issuer != found.subject,
     )
 
 
