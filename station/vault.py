@@ -3,8 +3,9 @@
 Laws: a secret never lies in clear on the disk, nor in an error; a sealed key opens only with the secret it
 was sealed with, under the name it was sealed for; a key that exists is never written over.
 
-file  "LOAKEY1\\0" | sealing u8 | salt 16 | nonce 12 | AES-256-GCM of the 32 secret bytes sealing 1: key file,
-HKDF-SHA256; 2: LOA_KEY, scrypt. Authenticated with it: all before the nonce, the name.
+name.key, name.secret  "LOAKEY1\\0" | sealing u8 | salt 16 | nonce 12 | AES-256-GCM of the 32 secret bytes
+sealing 1: key file, HKDF-SHA256; 2: LOA_KEY, scrypt. Authenticated with it: all before the nonce, then the
+name (of a .secret: "secret" 0 name, so that neither passes for the other).
 """
 
 import os
@@ -30,7 +31,8 @@ _MAGIC = b"LOAKEY1\0"
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _HEAD_BYTES = len(_MAGIC) + 1 + _SALT_BYTES
-_SEALED_BYTES = _HEAD_BYTES + _NONCE_BYTES + 32 + 16
+_SECRET_BYTES = 32
+_SEALED_BYTES = _HEAD_BYTES + _NONCE_BYTES + _SECRET_BYTES + 16
 _SCRYPT_N = 2**15
 """32 MiB and some 80 ms (OWASP's first recommendation for r=8 is 2^17 with p=1; a random secret needs less).
 """
@@ -45,6 +47,10 @@ class KeyVault(Protocol):
 
     def create(self, name: str) -> SigningKey:
         """A fresh key, kept when this returns. ConflictError when there is one already."""
+        ...
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes for data at rest: made at the first call, the same ever after."""
         ...
 
 
@@ -72,7 +78,29 @@ class FileVault:
         return f"FileVault({self._folder})"
 
     def load(self, name: str) -> SigningKey | None:
+        plain = self._read(self._path(name), name.encode())
+        return None if plain is None else SigningKey.from_bytes(plain)
+
+    def create(self, name: str) -> SigningKey:
         path = self._path(name)
+        if path.exists():
+            raise ConflictError(f"key {path}: it exists; expected to make a new one")
+        key = SigningKey.generate()
+        self._write(path, name.encode(), key.private_bytes())
+        return key
+
+    def secret(self, name: str) -> bytes:
+        path, bound = self._folder / f"{name}.secret", b"secret\0" + name.encode()
+        kept = self._read(path, bound)
+        if kept is None:
+            kept = secrets.token_bytes(_SECRET_BYTES)
+            self._write(path, bound, kept)
+        return kept
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.key"
+
+    def _read(self, path: Path, bound: bytes) -> bytes | None:
         try:
             sealed = path.read_bytes()
         except FileNotFoundError:
@@ -81,32 +109,24 @@ class FileVault:
             raise ConfigError(
                 f"key {path}: {problem.strerror}; expected a file that can be read"
             ) from problem
-        return SigningKey.from_bytes(self._open(path, sealed))
+        return self._open(path, sealed, bound)
 
-    def create(self, name: str) -> SigningKey:
-        path = self._path(name)
-        if path.exists():
-            raise ConflictError(f"key {path}: it exists; expected to make a new one")
-        key = SigningKey.generate()
+    def _write(self, path: Path, bound: bytes, plain: bytes) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(path, self._seal(name, key.private_bytes()))
+            replace_file(path, self._seal(bound, plain))
         except OSError as problem:
             raise ConfigError(f"key {path}: {problem.strerror}; expected a folder to write in") from problem
-        return key
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.key"
-
-    def _seal(self, name: str, plain: bytes) -> bytes:
+    def _seal(self, bound: bytes, plain: bytes) -> bytes:
         sealing = Sealing.KEY_FILE if self._secret is None else Sealing.SECRET
         salt, nonce = secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES)
         head = _MAGIC + bytes([sealing]) + salt
         if sealing is Sealing.KEY_FILE and not self._key_file.exists():
             self._make_key_file()
-        return head + nonce + AESGCM(self._key(sealing, salt)).encrypt(nonce, plain, head + name.encode())
+        return head + nonce + AESGCM(self._key(sealing, salt)).encrypt(nonce, plain, head + bound)
 
-    def _open(self, path: Path, sealed: bytes) -> bytes:
+    def _open(self, path: Path, sealed: bytes, bound: bytes) -> bytes:
         if len(sealed) != _SEALED_BYTES or not sealed.startswith(_MAGIC):
             raise ConfigError(f"key {path}: it is no sealed key of ours; expected {_SEALED_BYTES} bytes")
         head, nonce = sealed[:_HEAD_BYTES], sealed[_HEAD_BYTES : _HEAD_BYTES + _NONCE_BYTES]
@@ -120,7 +140,7 @@ class FileVault:
             raise ConfigError(f"key {path}: sealed with LOA_KEY; expected LOA_KEY in the environment")
         key = self._key(sealing, head[-_SALT_BYTES:])
         try:
-            return AESGCM(key).decrypt(nonce, sealed[_HEAD_BYTES + _NONCE_BYTES :], head + path.stem.encode())
+            return AESGCM(key).decrypt(nonce, sealed[_HEAD_BYTES + _NONCE_BYTES :], head + bound)
         except InvalidTag as problem:
             which = "LOA_KEY" if sealing is Sealing.SECRET else f"the key file {self._key_file}"
             raise ConfigError(
@@ -134,7 +154,7 @@ class FileVault:
         return HKDF(SHA256(), 32, salt, b"loa-vault").derive(self._read_key_file())
 
     def _make_key_file(self) -> None:
-        if any(self._folder.glob("*.key")):
+        if any(self._folder.glob("*.key")) or any(self._folder.glob("*.secret")):
             raise ConfigError(
                 f"key file {self._key_file}: missing, though keys are in {self._folder}; expected it back"
             )
