@@ -5,11 +5,15 @@ the root it shall believe, so that not even the server that enrols it can slip i
 of fingerprint) and two check characters, against slips of the finger only. Upper or lower case, blanks and
 hyphens anywhere; O reads as 0, I and L as 1.
 
+An *invitation* is the code and the node that made it, as a QR code shows them: `LOA:<node url>#<code>`, in
+upper or lower case.
+
 Laws: the secret is stored as a hash only and used once (whoever stores it sees to that); a repr never shows
 it.
 """
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, field
 
@@ -22,6 +26,10 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)} | {"O": 0, "I": 1, "L": 1}
 _LETTERS = 32
 _CHECK_LETTERS = 2
+_PREFIX = "loa:"
+_NODE = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]{1,5})?")
+"""A node is scheme, host and port, of which none knows upper case, so a scanner may write what it likes."""
+MAX_INVITATION = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,42 @@ def parse_code(text: str) -> Code:
             "enrolment code: the last two letters do not fit the rest, expected no typing error"
         )
     return Code(body[:SECRET_BYTES], body[SECRET_BYTES:])
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """`node`: the URL of the node that made the code (scheme, host, port), "" when only the code is known."""
+
+    node: str
+    code: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.node and not _NODE.fullmatch(self.node):
+            raise ValueError(f"node {self.node[:80]!r}, expected http(s)://HOST[:PORT] in lower case")
+        try:
+            parse_code(self.code)
+        except ProtocolError as error:
+            raise ValueError(str(error)) from error
+
+    def text(self) -> str:
+        """What a QR code holds; the bare code without a node."""
+        return f"{_PREFIX.upper()}{self.node}#{self.code}" if self.node else self.code
+
+
+def parse_invitation(text: str) -> Invitation:
+    """A code as a person types it, or the text of a QR code as a scanner types it."""
+    text = text.strip()
+    if len(text) > MAX_INVITATION:
+        raise ProtocolError(f"invitation: {len(text)} characters, expected at most {MAX_INVITATION}")
+    if text[: len(_PREFIX)].lower() != _PREFIX:
+        return Invitation("", parse_code(text).text())
+    node, hash_sign, code = text[len(_PREFIX) :].partition("#")
+    if not hash_sign:
+        raise ProtocolError("invitation: no '#', expected LOA:<node url>#<code>")
+    try:
+        return Invitation(node.lower().rstrip("/"), parse_code(code).text())
+    except ValueError as error:
+        raise ProtocolError(f"invitation: {error}") from error
 
 
 def hash_secret(secret: bytes) -> str:

@@ -106,6 +106,11 @@ class SigningKey:
         raise TypeError("a signing key is not pickled: store private_bytes() where secrets are stored")
 
 
+def key_mark(key_id: str) -> str:
+    """A key as people compare it, on a device and on a console: "3f2a 91bc"."""
+    return f"{key_id[:4]} {key_id[4:8]}"
+
+
 def parse_key(raw: bytes) -> VerifyKey:
     """A public key from outside."""
     try:

@@ -15,21 +15,29 @@ from enum import StrEnum
 
 from ..errors import ProtocolError, RefusedError
 from .fields import Fields, build_map, parse_map
-from .ids import id_bytes
-from .keys import SIGNATURE_BYTES, SigningKey, VerifyKey
+from .ids import ID_BYTES, id_bytes
+from .keys import KEY_BYTES, SIGNATURE_BYTES, SigningKey, VerifyKey, parse_key
 
-MAX_PAYLOAD_BYTES = 4096
+MAX_PAYLOAD_BYTES = 8192
+"""The largest is a full list of revoked grants: 256 of 16 bytes."""
 MAX_ANCESTRY = 16
 """Nation to zone is six tiers; the level in a rank has four bits, so deeper trees could not be told apart."""
 MAX_ORDERED = 256
+MAX_ROOTS = 3
+"""Two generations, and a third while one is swapped."""
+MAX_REVOKED = 256
+"""Per issuer. A grant that has expired needs no entry any more."""
 VERSION_MAX = 2**53 - 1
 TIME_MAX_US = 2**63 - 1
+_SERIAL_BYTES = 8
 
 
 class StatementKind(StrEnum):
     PLACEMENT = "placement"
     VOLUME = "volume"
     ORDER = "order"
+    ROOTS = "roots"
+    REVOKED = "revoked"
 
 
 class Profile(StrEnum):
@@ -84,7 +92,39 @@ class PriorityOrder:
     broadcasts: tuple[str, ...]
 
 
-Content = Placement | VolumeOrder | PriorityOrder
+@dataclass(frozen=True, slots=True)
+class RootsOrder:
+    """From now on exactly these are pinned. Signed by a root that is pinned until then."""
+
+    version: int
+    roots: tuple[VerifyKey, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.roots) <= MAX_ROOTS or len(set(self.roots)) != len(self.roots):
+            raise ValueError(f"{len(self.roots)} roots, expected 1 to {MAX_ROOTS}, each once")
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """Void: whatever the list's signer granted to the key `subject` with this serial or a lower one."""
+
+    subject: str
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """All that its signer has revoked; the latest list replaces those before it."""
+
+    version: int
+    revoked: tuple[Revoked, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.revoked) > MAX_REVOKED or len({one.subject for one in self.revoked}) < len(self.revoked):
+            raise ValueError(f"{len(self.revoked)} revoked, expected at most {MAX_REVOKED}, each key once")
+
+
+Content = Placement | VolumeOrder | PriorityOrder | RootsOrder | Revocations
 
 
 def sign_statement(content: Content, key: SigningKey) -> Statement:
@@ -111,6 +151,10 @@ def open_statement(statement: Statement, key: VerifyKey) -> Content:
             return _read_volume(fields)
         case StatementKind.ORDER:
             return _read_order(fields)
+        case StatementKind.ROOTS:
+            return _read_roots(fields)
+        case StatementKind.REVOKED:
+            return _read_revoked(fields)
 
 
 def build_statement(statement: Statement) -> bytes:
@@ -169,6 +213,19 @@ def _to_map(content: Content) -> tuple[StatementKind, dict[str, object]]:
                 "version": content.version,
                 "broadcasts": b"".join(map(id_bytes, content.broadcasts)),
             }
+        case RootsOrder():
+            return StatementKind.ROOTS, {
+                "version": content.version,
+                "roots": b"".join(root.raw for root in content.roots),
+            }
+        case Revocations():
+            return StatementKind.REVOKED, {
+                "version": content.version,
+                "revoked": b"".join(
+                    id_bytes(one.subject) + one.serial.to_bytes(_SERIAL_BYTES, "big")
+                    for one in content.revoked
+                ),
+            }
 
 
 def _read_placement(fields: Fields) -> Placement:
@@ -200,3 +257,30 @@ def _read_order(fields: Fields) -> PriorityOrder:
         fields.integer("version", 0, VERSION_MAX),
         fields.idents("broadcasts", MAX_ORDERED),
     )
+
+
+def _read_roots(fields: Fields) -> RootsOrder:
+    raw = _pieces(fields, "roots", KEY_BYTES, MAX_ROOTS)
+    try:
+        return RootsOrder(fields.integer("version", 0, VERSION_MAX), tuple(map(parse_key, raw)))
+    except ValueError as error:
+        raise ProtocolError(f"roots payload: {error}") from error
+
+
+def _read_revoked(fields: Fields) -> Revocations:
+    pieces = _pieces(fields, "revoked", ID_BYTES + _SERIAL_BYTES, MAX_REVOKED)
+    revoked = tuple(
+        Revoked(piece[:ID_BYTES].hex(), int.from_bytes(piece[ID_BYTES:], "big")) for piece in pieces
+    )
+    try:
+        return Revocations(fields.integer("version", 0, VERSION_MAX), revoked)
+    except ValueError as error:
+        raise ProtocolError(f"revoked payload: {error}") from error
+
+
+def _pieces(fields: Fields, name: str, size: int, most: int) -> list[bytes]:
+    """Pieces of one size, end to end in one binary."""
+    joined = fields.raw(name, 0, most * size)
+    if len(joined) % size:
+        raise ProtocolError(f"{fields.what}: {name} has {len(joined)} bytes, expected a multiple of {size}")
+    return [joined[at : at + size] for at in range(0, len(joined), size)]

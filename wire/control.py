@@ -114,6 +114,20 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Roots:
+    """Which roots are pinned from now on (`RootsOrder`)."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """All that one issuer has revoked (`Revocations`)."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
 class Via:
     """How the speaker wants its datagrams from now on, and why."""
 
@@ -164,6 +178,8 @@ Control = (
     | Targets
     | Volume
     | Order
+    | Roots
+    | Revoked
     | Via
     | Want
     | Report
@@ -217,6 +233,10 @@ def _content(message: Control) -> tuple[str, Mapping[str, object]]:
             return "volume", {"statement": build_statement(statement)}
         case Order(statement):
             return "order", {"statement": build_statement(statement)}
+        case Roots(statement):
+            return "roots", {"statement": build_statement(statement)}
+        case Revoked(statement):
+            return "revoked", {"statement": build_statement(statement)}
         case Via(transport, why):
             return "via", {"transport": transport.value, "why": why[:TEXT_LETTERS]}
         case Want(kind, digest):
@@ -341,6 +361,8 @@ _READERS: Mapping[str, Callable[[Fields], Control]] = {
     "targets": lambda fields: Targets(fields.idents("places", MAX_TARGET_LIST)),
     "volume": lambda fields: Volume(_statement(fields)),
     "order": lambda fields: Order(_statement(fields)),
+    "roots": lambda fields: Roots(_statement(fields)),
+    "revoked": lambda fields: Revoked(_statement(fields)),
     "via": lambda fields: Via(fields.choice("transport", Transport), fields.text("why", TEXT_LETTERS)),
     "want": lambda fields: Want(fields.text("kind", 16), fields.raw("hash", 0, 32)),
     "report": read_report,
