@@ -15,6 +15,7 @@ from .password import Passwords
 from .places import Places
 from .play_log import PlayLog
 from .programs import Programs
+from .roles import Roles
 from .sessions import Sessions
 from .settings import Settings
 from .speakers import Speakers
@@ -34,6 +35,7 @@ class Station:
         self.play_log = PlayLog(database)
         self.accounts = Accounts(database, passwords)
         self.sessions = Sessions(database)
+        self.roles = Roles(database)
         self.settings = Settings(database)
 
     @classmethod

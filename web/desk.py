@@ -18,7 +18,7 @@ from ..station.programs import ProgramState
 from ..station.speaker import Speaker
 from ..streamer.broadcast import AirEvent, BroadcastEnded
 from ..streamer.presence import Seat
-from .authority import Authority, OneAdministrator
+from .authority import RoleAuthority
 from .census import Census
 from .directory import Directory
 from .event_hub import EventHub
@@ -80,7 +80,7 @@ class Desk:
         self.sessions = SessionBook(services.station, services.clock)
         self.log_ins = LogInGuard(services.clock)
         self.enrolments = RateLimit(ENROL_BURST, ENROL_REFILL_S)
-        self.authority: Authority = services.authority or OneAdministrator(self.directory)
+        self.authority = RoleAuthority(self.station.roles, self.directory, self.air)
 
     def _make_feed(self) -> Feed:
         return Feed(
@@ -100,6 +100,8 @@ class Desk:
     async def load(self) -> None:
         """Read what the database holds; the roll learns the rest. From here on nothing is missed."""
         await self.directory.load()
+        await self.station.roles.ensure()
+        self._stops.append(await self.authority.load())
         await asyncio.to_thread(_encode_signals)
         for speaker in self.directory.speakers.values():
             if speaker.id not in self.roll.states:

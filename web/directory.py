@@ -81,6 +81,10 @@ class Directory:
             for speaker in self._at.get(place, ()):
                 yield self._speakers[speaker]
 
+    def active(self, account_id: str) -> bool:
+        """Whether somebody may log in with it."""
+        return account_id in self._accounts
+
     def account_name(self, account_id: str | None) -> str:
         """Empty when nobody, or nobody known, is behind it."""
         account = self._accounts.get(account_id or "")

@@ -21,7 +21,6 @@ from ..streamer.clips import Clip
 from ..streamer.presence import Roll
 from ..streamer.territory import Territory
 from ..trust.keys import VerifyKey
-from .authority import Authority
 from .microphone_tokens import MicrophoneTokens
 
 
@@ -82,8 +81,6 @@ class Services:
     clip: Callable[[str], Clip]
     """Opens the stored recording in a folder of the content store; called in a thread."""
     registry: CollectorRegistry
-    authority: Authority | None = None
-    """None: every account is the one administrator."""
     mounted: Sequence[web.AbstractRouteDef] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     dist: Path = Path(__file__).parent / "dist"
