@@ -31,7 +31,7 @@ class AuditEntryRow(Base):
 
 
 class AuditHeadRow(Base):
-    """The hash of entry `number`, signed by the node."""
+    """The hash of entry `number`, signed by the node; `grants` say why its key is believed."""
 
     __tablename__ = "audit_head"
 
@@ -39,4 +39,5 @@ class AuditHeadRow(Base):
     at_us: Mapped[int] = mapped_column(TIME, primary_key=True)
     hash: Mapped[str] = mapped_column(String(64))
     key_id: Mapped[str] = mapped_column(ID)
+    grants: Mapped[list[Any]] = mapped_column(JSON)
     signature: Mapped[bytes] = mapped_column(LargeBinary)

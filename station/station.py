@@ -8,6 +8,7 @@ opened by `open`, closed by `close`.
 from types import TracebackType
 
 from .accounts import Accounts
+from .audit import Audit
 from .broadcasts import Broadcasts
 from .codes import Codes
 from .database import Database
@@ -19,6 +20,7 @@ from .roles import Roles
 from .sessions import Sessions
 from .settings import Settings
 from .speakers import Speakers
+from .volumes import Volumes
 
 
 class Station:
@@ -29,6 +31,7 @@ class Station:
         self._passwords = passwords
         self.places = Places(database)
         self.speakers = Speakers(database)
+        self.volumes = Volumes(database)
         self.codes = Codes(database)
         self.programs = Programs(database)
         self.broadcasts = Broadcasts(database)
@@ -37,6 +40,7 @@ class Station:
         self.sessions = Sessions(database)
         self.roles = Roles(database)
         self.settings = Settings(database)
+        self.audit = Audit(database)
 
     @classmethod
     async def open(cls, url: str, *, passwords: Passwords | None = None) -> "Station":

@@ -39,7 +39,7 @@ def downgrade() -> None:
     for table, columns in (
         ("account", ("full_name", "state", "last_login_us")),
         ("session", ("id", "seen_us", "address", "agent", "second_factor")),
-        ("enrolment_code", ("replaces", "approved")),
+        ("enrolment_code", ("id", "replaces", "approved")),
         ("program", ("place",)),
     ):
         with op.batch_alter_table(table) as batch:
@@ -68,7 +68,11 @@ def _devices() -> None:
         sa.Column("ordered_by", sa.String(16)),
         sa.PrimaryKeyConstraint("target", name="pk_volume"),
     )
+    op.add_column("enrolment_code", sa.Column("id", sa.String(16)))
+    op.execute("UPDATE enrolment_code SET id = substr(hash, 1, 16)")
     with op.batch_alter_table("enrolment_code") as batch:
+        batch.alter_column("id", existing_type=sa.String(16), nullable=False)
+        batch.create_unique_constraint("uq_enrolment_code_id", ["id"])
         batch.add_column(sa.Column("replaces", sa.String(16)))
         batch.add_column(sa.Column("approved", sa.Boolean, nullable=False, server_default=sa.true()))
         batch.create_foreign_key(
@@ -210,6 +214,7 @@ def _audit() -> None:
         sa.Column("at_us", sa.BigInteger, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("key_id", sa.String(16), nullable=False),
+        sa.Column("grants", sa.JSON, nullable=False),
         sa.Column("signature", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("number", "at_us", name="pk_audit_head"),
     )
