@@ -21,7 +21,7 @@ from .streamer.links import Links
 from .streamer.program import Program
 from .streamer.territory import Territory
 from .trust.keys import VerifyKey
-from .trust.statements import Placement, Profile, Statement, build_statement, sign_statement
+from .trust.statements import Placement, Profile, Statement, build_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,10 @@ class SpeakerRoster:
     # --- what an enrolling speaker is given
 
     def roots(self) -> Sequence[VerifyKey]:
-        return [self._keyring.root]
+        return self._keyring.roots
 
     def chain(self) -> Sequence[str]:
-        return self._keyring.chain
+        return self._keyring.grants
 
     def placement(self, speaker: Speaker) -> bytes:
         return build_statement(self._sign(speaker, self._standing(speaker)))
@@ -123,7 +123,7 @@ class SpeakerRoster:
     def _sign(self, speaker: Speaker, standing: _Standing) -> Statement:
         version = self._clock.now_us()
         content = Placement(speaker.id, version, standing.ancestry, standing.latency_ms, standing.profile)
-        return sign_statement(content, self._keyring.node)
+        return self._keyring.sign(content)
 
 
 class MountPaths:

@@ -193,9 +193,9 @@ async def _core(
     roster.load({place.id: place for place in places}, await memory.station.speakers.list())
     links = Links(
         clock=clock,
-        node_key=keyring.node,
+        node_key=lambda: keyring.node,
         node_id=keyring.node.public.key_id,
-        chain=keyring.chain,
+        grants=lambda: keyring.grants,
         clock_id=clock.clock_id,
         roster=roster,
         events=Attendance(roll, attachments.detach),
@@ -207,7 +207,7 @@ async def _core(
     stack.callback(udp.close, asyncio.get_running_loop())
     distribution = Distribution(udp, links, current)
     await asyncio.to_thread(_warm_up)
-    mint = NodeMint(keyring.node, keyring.chain, clock, current)
+    mint = NodeMint(keyring, clock, current)
     air = Air(
         clock,
         territory,

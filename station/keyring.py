@@ -1,176 +1,216 @@
-"""The node's keys and the grants that make them believed: root -> place authority -> node.
+"""The node's keyring, alive: what it signs with, what speakers are told of it, and its rotation at work.
 
 Laws:
 - made once, at the first start, for the territory's root place; a chain that exists is never begun anew,
   whatever key is missing, because speakers have pinned its root;
-- the root's and the authority's keys may be taken away (to a safe) when the chain is there; the node's may
-  not;
-- grants that run out soon are renewed at start, as far as the keys that are there allow, with a higher
-  serial.
-State: `chain.json` beside the keys, replaced as a whole.
+- the keys of the roots and of the authority may be taken away (to a safe) when the chain is there, those of
+  drill and registrar at the price of drills and moves; the node's may not;
+- grants that run out soon are renewed, as far as the keys that are there allow, with a higher serial;
+- a change is on the disk before anybody hears of it, and speakers have heard of a new key for `HAND_OVER_S`
+  before it signs for the air, so that an emergency meets nobody who does not know it.
+State: the `Ring` in use, on the disk as `chain.json` beside the keys; used on the loop.
 """
 
 import asyncio
-import json
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Any
 
-from ..errors import ConfigError, ProtocolError, RefusedError
-from ..trust.grants import Grant, Role, issue, narrowed, parse_grant, verify_chain
+from ..errors import ConfigError, RefusedError
 from ..trust.keys import SigningKey, VerifyKey
-from ..trust.tokens import MAX_CLASS, MAX_LEVEL, RIGHTS, SECOND_US
-from .durable import replace_file
+from ..trust.statements import Placement, Statement, VolumeOrder, sign_statement
 from .ids import check_id
+from .ring import Office, Ring, check_believed, completed, renewed
+from .ring_file import read_ring, write_ring
+from .rotation import announced, rotated, settled, voided
 from .vault import KeyVault
 
-DAY_US = 86_400 * SECOND_US
-AUTHORITY_US = 3_650 * DAY_US
-NODE_US = 730 * DAY_US
-"""Two years: a node that was stolen and never missed is out of it by then."""
-RENEW_AUTHORITY_US = NODE_US
-"""While a node's grant must fit into its authority's."""
-RENEW_NODE_US = 120 * DAY_US
-"""Before the first warning, 90 days ahead (ALERTING.md), would be due."""
+HAND_OVER_S = 3.0
+"""Grants overtake audio on a link and one that lags by more is cut (`streamer/link.py`)."""
+SETTLE_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+class KeysEvent(Enum):
+    TOLD = "told"
+    """There are other grants or statements for speakers: pass them on."""
+    SIGNING = "signing"
+    """Other keys sign from now on: what was signed ahead is to be signed again."""
+
+
+Listener = Callable[[KeysEvent], None]
+
+
 class Keyring:
-    """`chain`: the tokens from the authority's grant down to the node's. `root_key`, `authority_key`: None
-    when away.
-    """
+    """See the module. Reading is free; what changes it is one at a time."""
 
-    root_place: str
-    root: VerifyKey
-    chain: tuple[str, ...]
-    node: SigningKey
-    authority_key: SigningKey | None
-    root_key: SigningKey | None
+    def __init__(self, ring: Ring, vault: KeyVault, path: Path, *, hand_over_s: float = HAND_OVER_S) -> None:
+        self._ring = self._signing = ring
+        self._vault = vault
+        self._path = path
+        self._hand_over_s = hand_over_s
+        self._changing = asyncio.Lock()
+        self._listeners: list[Listener] = []
+
+    def __repr__(self) -> str:
+        return f"Keyring({self._path})"
 
     @classmethod
     async def open(cls, folder: Path, vault: KeyVault, *, root_place: str, now_us: int) -> "Keyring":
         """Made at the first call, the same ever after. ConfigError when what is there does not fit."""
-        return await asyncio.to_thread(open_keyring, folder, vault, root_place, now_us)
+        ring = await asyncio.to_thread(open_ring, folder, vault, root_place, now_us)
+        return cls(ring, vault, ring_path(folder))
 
     @property
-    def authority_grant(self) -> Grant:
-        return parse_grant(self.chain[0])
+    def ring(self) -> Ring:
+        return self._ring
 
     @property
-    def node_grant(self) -> Grant:
-        return parse_grant(self.chain[-1])
+    def root_place(self) -> str:
+        return self._ring.root_place
 
     @property
-    def expires_us(self) -> int:
-        """When the node stops being believed, unless it is renewed."""
-        return self.node_grant.expires_us
+    def roots(self) -> tuple[VerifyKey, ...]:
+        """The first is what enrolment codes pin."""
+        return tuple(root.key for root in self._ring.roots)
 
-    def session(self, wanted: Grant) -> str:
-        """A session's token: `wanted`, cut down to what this node may give, signed by it."""
-        return issue(narrowed(self.node_grant, wanted), self.node)
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """Every upper link that a speaker needs that believes the first root, upper first."""
+        return self._ring.grants()
+
+    @property
+    def other_grants(self) -> tuple[str, ...]:
+        """For speakers that have pinned the other roots as well: to send after `statements`."""
+        return self._ring.other_grants()
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """Which roots to pin, which grants are void; in the order in which they must be sent."""
+        return (*self._ring.pinned, *self._ring.revoked)
+
+    @property
+    def node(self) -> SigningKey:
+        node = self._secret(Office.NODE)
+        assert node is not None  # noqa: S101 - `open_ring` has looked
+        return node
+
+    @property
+    def node_token(self) -> str:
+        return self._token(Office.NODE)
+
+    @property
+    def drill(self) -> SigningKey | None:
+        """None when it is away: then there are no drills."""
+        return self._secret(Office.DRILL)
+
+    @property
+    def drill_token(self) -> str:
+        return self._token(Office.DRILL)
+
+    @property
+    def registrar(self) -> SigningKey | None:
+        """None when it is away: then nobody is placed, moved or muted."""
+        return self._secret(Office.REGISTRAR)
+
+    @property
+    def registrar_token(self) -> str:
+        return self._token(Office.REGISTRAR)
+
+    def sign(self, content: Placement | VolumeOrder) -> Statement:
+        """By the registrar. ConfigError when its key is away."""
+        if self.registrar is None:
+            name = self._signing.holder(Office.REGISTRAR).name
+            raise ConfigError(
+                f"{name}.key is away from the keys folder, and only it may place speakers and set their "
+                "volume; expected it back for this"
+            )
+        return sign_statement(content, self.registrar)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Told of every change, on the loop; call what is returned to hear no more."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def rotate(self, which: str, *, now_us: int) -> None:
+        """A fresh key for node, drill, registrar or authority, or the next generation of "root".
+
+        Returns when the new key signs. ConfigError names a key that is away and needed for it.
+        """
+        await self._change(lambda ring: rotated(ring, which, self._vault, now_us))
+
+    async def revoke(self, key_id: str, *, now_us: int) -> None:
+        """A key that was rotated out is void at once. NotFoundError; ConflictError when it is in use."""
+        await self._change(lambda ring: voided(ring, key_id, now_us))
+
+    async def run(self, now_us: Callable[[], int]) -> None:
+        """Until cancelled: renew what runs out, revoke what was rotated out a day ago."""
+        while True:
+            await asyncio.sleep(SETTLE_S)
+            await self._change(lambda ring: settled(renewed(ring, now_us()), now_us()))
+
+    async def _change(self, change: Callable[[Ring], Ring]) -> None:
+        async with self._changing:
+            ring = await asyncio.to_thread(self._changed, change)
+            if ring == self._ring:
+                return
+            self._ring = ring
+            self._tell(KeysEvent.TOLD)
+            if _signers(ring) != _signers(self._signing):
+                await asyncio.sleep(self._hand_over_s)
+            self._signing = ring
+            self._tell(KeysEvent.SIGNING)
+
+    def _changed(self, change: Callable[[Ring], Ring]) -> Ring:
+        ring = change(self._ring)
+        if ring != self._ring:
+            write_ring(self._path, ring)
+        return ring
+
+    def _tell(self, event: KeysEvent) -> None:
+        for listener in list(self._listeners):
+            listener(event)
+
+    def _secret(self, office: Office) -> SigningKey | None:
+        return self._signing.holder(office).secret
+
+    def _token(self, office: Office) -> str:
+        return self._signing.holder(office).tokens[0]
 
 
-def open_keyring(folder: Path, vault: KeyVault, root_place: str, now_us: int) -> Keyring:
+def ring_path(folder: Path) -> Path:
+    return folder / "chain.json"
+
+
+def open_ring(folder: Path, vault: KeyVault, root_place: str, now_us: int) -> Ring:
     """Blocks: files, and key derivation."""
     check_id(root_place, where="root place of the keyring")
-    path = folder / "chain.json"
-    ring = _read(path, vault) if path.exists() else _make(vault, root_place, now_us)
+    path = ring_path(folder)
+    kept = read_ring(path, vault) if path.exists() else None
+    ring = kept or Ring(root_place, (), ())
     if ring.root_place != root_place:
         raise ConfigError(
             f"keyring {path}: made for root place {ring.root_place}, the territory's root is {root_place}; "
             "expected the keyring and the database of the same territory"
         )
-    renewed = _renewed(ring, now_us)
-    if not path.exists() or renewed != ring:
-        _write(path, renewed)
+    if kept is not None and kept.holder(Office.NODE).secret is None:
+        raise ConfigError(
+            f"keyring {path}: the node's key is gone; expected it beside the chain it belongs to"
+        )
+    ring = settled(renewed(completed(ring, vault, now_us), now_us), now_us)
+    signer = ring.roots[0].secret
+    if not ring.pinned and signer is not None:
+        ring = announced(ring, signer, now_us)
     try:
-        verify_chain(renewed.chain, {renewed.root.key_id: renewed.root}, (root_place,), now_us)
+        check_believed(ring, now_us)
     except RefusedError as problem:
         raise ConfigError(
             f"keyring {path}: no speaker would believe it ({problem}); expected the right time, and the keys "
             "of root and authority back in their folder"
         ) from problem
-    return renewed
-
-
-def _make(vault: KeyVault, root_place: str, now_us: int) -> Keyring:
-    """Keys left by a first start that was cut short are taken up, not replaced."""
-    root, authority, node = (vault.load(name) or vault.create(name) for name in ("root", "authority", "node"))
-    first = Grant(
-        issuer=root.public.key_id,
-        subject=authority.public,
-        role=Role.AUTHORITY,
-        max_class=MAX_CLASS,
-        level=MAX_LEVEL,
-        places=(root_place,),
-        not_before_us=now_us,
-        expires_us=now_us + AUTHORITY_US,
-        serial=now_us,
-        rights=RIGHTS,
-    )
-    second = replace(
-        first,
-        issuer=authority.public.key_id,
-        subject=node.public,
-        role=Role.NODE,
-        expires_us=now_us + NODE_US,
-    )
-    chain = (issue(first, root), issue(second, authority))
-    return Keyring(root_place, root.public, chain, node, authority, root)
-
-
-def _renewed(ring: Keyring, now_us: int) -> Keyring:
-    """With fresh grants where they run out soon or are not valid yet (the clock was wrong at first)."""
-    upper, lower = ring.authority_grant, ring.node_grant
-    if ring.root_key is not None and not _lasts(upper, now_us, RENEW_AUTHORITY_US):
-        upper = _reissued(upper, now_us, AUTHORITY_US)
-        ring = replace(ring, chain=(issue(upper, ring.root_key), ring.chain[1]))
-    fits = upper.not_before_us <= lower.not_before_us and lower.expires_us <= upper.expires_us
-    needed = not (fits and _lasts(lower, now_us, RENEW_NODE_US))
-    if ring.authority_key is not None and needed and _lasts(upper, now_us, 0):
-        lower = narrowed(upper, _reissued(lower, now_us, NODE_US))
-        ring = replace(ring, chain=(ring.chain[0], issue(lower, ring.authority_key)))
+    if ring != kept:
+        write_ring(path, ring)
     return ring
 
 
-def _lasts(grant: Grant, now_us: int, ahead_us: int) -> bool:
-    return grant.not_before_us <= now_us and now_us + ahead_us < grant.expires_us
-
-
-def _reissued(grant: Grant, now_us: int, lifetime_us: int) -> Grant:
-    """Valid from as early as before, so that what it was the parent of still fits into it."""
-    begins_us = min(now_us, grant.not_before_us)
-    serial = max(now_us, grant.serial + 1)
-    return replace(grant, not_before_us=begins_us, expires_us=now_us + lifetime_us, serial=serial)
-
-
-def _write(path: Path, ring: Keyring) -> None:
-    fields = {"version": 1, "root_place": ring.root_place, "root": ring.root.raw.hex(), "chain": ring.chain}
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    replace_file(path, json.dumps(fields, indent=1).encode())
-
-
-def _read(path: Path, vault: KeyVault) -> Keyring:
-    try:
-        fields: dict[str, Any] = json.loads(path.read_bytes())
-        root = VerifyKey(bytes.fromhex(fields["root"]))
-        chain = tuple(str(token) for token in fields["chain"])
-        upper, lower = (parse_grant(token) for token in chain)
-        root_place = str(fields["root_place"])
-    except (OSError, ValueError, KeyError, TypeError, ProtocolError) as problem:
-        raise ConfigError(f"keyring {path}: {problem}; expected the file as Loa wrote it") from problem
-    node, authority, root_key = (vault.load(name) for name in ("node", "authority", "root"))
-    if node is None:
-        raise ConfigError(
-            f"keyring {path}: the node's key is gone; expected it beside the chain it belongs to"
-        )
-    for key, public, name in (
-        (node, lower.subject, "node"),
-        (authority, upper.subject, "authority"),
-        (root_key, root, "root"),
-    ):
-        if key is not None and key.public != public:
-            raise ConfigError(
-                f"keyring {path}: the {name}'s key is not the chain's; expected the one it names"
-            )
-    return Keyring(root_place, root, chain, node, authority, root_key)
+def _signers(ring: Ring) -> Sequence[VerifyKey]:
+    return [holder.key for holder in ring.holders]

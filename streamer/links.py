@@ -63,32 +63,39 @@ def _nothing_wanted(_want: Want) -> Sequence[bytes]:
     return ()
 
 
+def _nothing_to_add(_speaker: str) -> Sequence[bytes]:
+    return ()
+
+
 class Links:
     def __init__(
         self,
         *,
         clock: Clock,
-        node_key: SigningKey,
+        node_key: Callable[[], SigningKey],
         node_id: str,
-        chain: Sequence[str],
+        grants: Callable[[], Sequence[str]],
         clock_id: str,
         roster: Roster,
         events: LinkEvents,
         udp: Callable[[], list[tuple[str, int]]],
         greeting: Callable[[str], list[bytes]],
         wanted: Callable[[Want], Sequence[bytes]] = _nothing_wanted,
+        after_welcome: Callable[[str], Sequence[bytes]] = _nothing_to_add,
         report_s: float = 5.0,
         hello_s: float = HELLO_S,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        """`chain`: grants root..node. `udp`: edges to attach to, best first. `greeting`: the datagrams of the
-        starts now active at a place. `wanted`: control messages that answer a `Want`, none if it is unknown.
+        """`node_key`, `grants`: as they are now, for they are rotated. `udp`: edges to attach to, best first.
+        `greeting`: the datagrams of the starts now active at a place. `wanted`: control messages that answer
+        a `Want`, none if it is unknown. `after_welcome`: those a speaker is told first.
         """
-        self.chain = tuple(chain)
         self.counts: Counter[str] = Counter()
         """What happened since the start: linked, replaced, refused_..., dropped_..., cut_slow, ..."""
         self._clock = clock
         self._node_id = node_id
+        self._grants = grants
+        self._after_welcome = after_welcome
         self._clock_id = clock_id
         self._roster = roster
         self._events = events
@@ -162,6 +169,11 @@ class Links:
         """
         lane = Lane.URGENT if urgent else Lane.CONTROL
         return self._post(self._register.everyone.between(slices), lane, message, perishable=False)
+
+    def tell_all(self, message: bytes, *, urgent: bool = False) -> int:
+        """Hand a control message to every link, wherever it stands."""
+        lane = Lane.URGENT if urgent else Lane.CONTROL
+        return self._post(list(self._register), lane, message, perishable=False)
 
     def place(self, speaker_id: str, placement: Statement) -> None:
         """The speaker has a new placement: tell it, and what is on air there, if it is linked."""
@@ -274,8 +286,11 @@ class Links:
         token = secrets.token_bytes(TOKEN_BYTES)
         link = Link(enrolled.id, enrolled.place, token, transport, request.protocol, self.counts)
         udp = tuple(self._udp())
-        welcome = Welcome(version, enrolled.placement, self.chain, udp, token, self._clock_id, self._report_s)
+        grants = tuple(self._grants())
+        welcome = Welcome(version, enrolled.placement, grants, udp, token, self._clock_id, self._report_s)
         self._say(link, build_control(welcome))
+        for message in self._after_welcome(link.speaker):
+            self._say(link, message)
         self._greet(link)
         self._register.enter(link)
         self.counts["linked"] += 1

@@ -68,15 +68,16 @@ class Allowance:
 class TimeKeeper:
     """Answers time questions, signed: whoever could shift a speaker's clock could replay to it."""
 
-    def __init__(self, clock: Clock, key: SigningKey, clock_id: str) -> None:
+    def __init__(self, clock: Clock, key: Callable[[], SigningKey], clock_id: str) -> None:
+        """`key`: the one that signs now; it may be rotated."""
         self._clock = clock
         self._key = key
         self._clock_id = clock_id
 
     def answer(self, t1: int, heard_us: int) -> TimeReply:
-        t3 = self._clock.now_us()
-        signature = self._key.sign(time_reply_bytes(t1, heard_us, t3, self._clock_id))
-        return TimeReply(t1, heard_us, t3, self._clock_id, signature, self._key.public.key_id)
+        key, t3 = self._key(), self._clock.now_us()
+        signature = key.sign(time_reply_bytes(t1, heard_us, t3, self._clock_id))
+        return TimeReply(t1, heard_us, t3, self._clock_id, signature, key.public.key_id)
 
 
 class Uplink:

@@ -80,6 +80,8 @@ class Node:
         self.speakers: dict[str, Enrolled] = {}
         self.on_air: dict[str, list[bytes]] = {}
         self.lists: dict[bytes, bytes] = {}
+        self.grants = ["grant-of-the-root", "grant-of-the-node"]
+        self.first_words: dict[str, list[bytes]] = {}
         self.keys: dict[str, SigningKey] = {}
         self.port = 0
         self.scheme = "http"
@@ -104,9 +106,10 @@ class Node:
     ) -> None:
         self.links = Links(
             clock=self.clock,
-            node_key=self.key,
+            node_key=lambda: self.key,
             node_id=NODE,
-            chain=["grant-of-the-root", "grant-of-the-node"],
+            grants=lambda: self.grants,
+            after_welcome=lambda speaker: self.first_words.get(speaker, []),
             clock_id=CLOCK_ID,
             roster=self,
             events=self.events,
