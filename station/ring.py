@@ -58,7 +58,7 @@ TERMS: Mapping[Office, _Terms] = {
 
 def vault_name(what: str, generation: int) -> str:
     """root, root2, root3, ..."""
-    return what if generation == 1 else f"{what}{generation}"
+    return f"{what}" if generation == 1 else f"{what}{generation}"
 
 
 @dataclass(frozen=True, slots=True)
