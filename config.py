@@ -5,6 +5,7 @@ Each field's description is its sentence in docs/settings.md; a test fails when 
 
 import difflib
 import tomllib
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +42,13 @@ class Settings(BaseSettings):
         None, description="TLS certificate chain (PEM); without it Loa makes its own."
     )
     certificate_key: Path | None = Field(None, description="Private key of `certificate` (PEM).")
+    allow_plain_console: bool = Field(
+        False, description="Let passwords, sessions and codes cross the network without TLS. Leave it off."
+    )
+    trusted_proxies: list[IPv4Network | IPv6Network] = Field(
+        [],
+        description="Networks (CIDR) of the proxies whose X-Forwarded-For, -Proto and -Host are believed.",
+    )
     profile: Literal["wan", "lan"] = Field(
         "wan", description="wan: 60 ms datagrams; lan: 20 ms, for the least delay."
     )

@@ -26,6 +26,7 @@ from .web.certificate import (
     read_certificate,
     server_context,
 )
+from .web.entrance import Entrance, no_certificate
 
 BACKLOG = 4096
 """Connections the kernel holds for us: three thousand listeners may come in the same second."""
@@ -106,6 +107,17 @@ class Tls:
             return read_certificate(settings.certificate, settings.certificate_key)
         names = [*settings.advertise, *local_names()]
         return ensure_certificate(self._folder, names, datetime.now(UTC))
+
+
+def entrance(settings: Settings, ports: Ports, tls: Tls | None) -> Entrance:
+    """What the web must know of the ways in."""
+    return Entrance(
+        trusted=tuple(settings.trusted_proxies),
+        allow_plain=settings.allow_plain_console,
+        names=(*settings.advertise, *local_names()) if settings.advertise else (),
+        https_port=ports.https,
+        certificate=(lambda: tls.certificate) if tls else no_certificate,
+    )
 
 
 @contextlib.asynccontextmanager

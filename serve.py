@@ -25,7 +25,7 @@ from .codecs.tones import Chime, encoded
 from .config import Settings
 from .errors import ConfigError, DeniedError
 from .gauges import media_readings
-from .listening import Tls, bound, listening
+from .listening import Tls, bound, entrance, listening
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .station.accounts import OneTime
 from .station.content import ContentLimits, ContentStore
@@ -51,6 +51,7 @@ from .streamer.udp import UdpPort
 from .streamer.whip import Whip
 from .web.application import create_app
 from .web.directory import as_line
+from .web.entrance import Entrance
 from .web.metrics import register
 from .web.microphone_tokens import MicrophoneTokens
 from .web.services import Services
@@ -135,7 +136,7 @@ class Node:
             core = await _core(settings, memory, clock, stack)
             tls = await asyncio.to_thread(Tls, settings, memory.folder / "tls") if ports.secure else None
             doors = await _doors(settings, memory, core, clock)
-            app = _application(settings, memory, core, doors, clock)
+            app = _application(settings, memory, core, doors, clock, entrance(settings, ports, tls))
             await stack.enter_async_context(_running(memory, core, doors))
             await stack.enter_async_context(listening(app, ports, tls))
             yield Node(settings, clock, memory, core, app, ports.http, ports.https)
@@ -247,11 +248,10 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
 
 
 def _application(
-    settings: Settings, memory: Memory, core: Core, doors: Doors, clock: NodeClock
+    settings: Settings, memory: Memory, core: Core, doors: Doors, clock: NodeClock, ways_in: Entrance
 ) -> web.Application:
     registry = CollectorRegistry()
     register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.whip))
-    own = settings.https_port != 0 and settings.certificate is None
     services = Services(
         clock=clock,
         clock_id=clock.clock_id,
@@ -268,7 +268,8 @@ def _application(
         registry=registry,
         mounted=[web.get("/speaker/link", core.links.handler)],
         checks={"pump": core.pump.check, "database": memory.check},
-        own_certificate=own,
+        own_certificate=ways_in.own_certificate(),
+        entrance=ways_in,
     )
     app = create_app(services)
     doors.mounts.add_routes(app.router)

@@ -13,6 +13,7 @@ from aiohttp import web
 from .console import Console
 from .desk import Desk
 from .dispatch import MAX_BODY_BYTES, dispatcher
+from .entrance import enter, insist
 from .guard import harden, identify, supervise
 from .metrics import readings, register
 from .openapi import document
@@ -29,9 +30,11 @@ def create_app(services: Services) -> web.Application:
     desk = Desk(services, json.dumps(document(), ensure_ascii=False).encode())
     register(services.registry, readings(desk))
     app = web.Application(
-        middlewares=[harden, supervise, identify(desk.sessions)], client_max_size=MAX_BODY_BYTES
+        middlewares=[harden, supervise, enter(services.entrance), identify(desk.sessions)],
+        client_max_size=MAX_BODY_BYTES,
     )
     app[DESK] = desk
+    app.on_response_prepare.append(insist(services.entrance))
     for route in routes():
         handler = dispatcher(route, desk)
         if route.method == "GET":

@@ -1,9 +1,9 @@
 """What stands before every handler: errors as words, headers, who is logged in, and no forged request.
 
 Laws: our cookie means something below /api/ only, and there a method that changes something needs the CSRF
-token too (/whip and /enrol have credentials that no browser sends by itself); no answer leaves without the
-security headers; an error nobody foresaw is logged with a number, and only the number is told. These are
-aiohttp middlewares, outermost first: `harden`, `supervise`, `identify`.
+token too (an API token, /whip and /enrol have credentials that no browser sends by itself); no answer leaves
+without the security headers; an error nobody foresaw is logged with a number, and only the number is told.
+These are aiohttp middlewares, outermost first: `harden`, `supervise`, `enter` (entrance.py), `identify`.
 """
 
 import hmac
@@ -14,16 +14,18 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from ..errors import LoaError
+from ..station.api_tokens import PREFIX
 from .model import Problem
-from .problem import HttpError, told
+from .problem import HttpError, told, told_headers
 from .rate_limit import address_key
 from .session_book import SessionBook, SignedIn
 
 SIGNED_IN: web.RequestKey[SignedIn] = web.RequestKey("signed_in", SignedIn)
 CSRF_CHECKED: web.RequestKey[bool] = web.RequestKey("csrf_checked", bool)
 CSRF_HEADER = "X-CSRF-Token"
-LOG_IN = ("POST", "/api/v1/session")
-"""Replaces a session, so it needs none; `_check_site` guards it."""
+LOG_INS = frozenset({("POST", "/api/v1/session"), ("POST", "/api/v1/session/second")})
+"""They replace a session, so they need none; `_check_site` guards them."""
+BEARER = "bearer "
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_POLICY = "; ".join(
@@ -73,7 +75,7 @@ async def supervise(request: web.Request, handler: Handler) -> web.StreamRespons
         found = told(error, request.path)
         if found is None:
             return _internal(request, error)
-        return problem_response(*found, error.headers if isinstance(error, HttpError) else {})
+        return problem_response(*found, told_headers(error))
     except (ConnectionError, web.RequestPayloadError):
         problem = Problem(what="the request broke off", where=request.path, expected="all of it")
         return problem_response(400, problem, {})
@@ -99,24 +101,44 @@ def set_headers(request: web.Request, response: web.StreamResponse) -> None:
 
 
 def identify(book: SessionBook) -> Middleware:
-    """Who is logged in; and whoever would change something must know the session's CSRF token."""
+    """Who is logged in; and whoever would change something must know the session's CSRF token.
+
+    An API token comes in a header that no browser sends by itself; then the cookie is not looked at.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        token = request.cookies.get(cookie_name(secure=request.secure))
-        if token is not None and request.path.startswith("/api/"):
-            who = await book.find(token, address_key(request.remote))
-            if who is not None:
-                _check_csrf(request, who)
-                request[SIGNED_IN] = who
+        if request.path.startswith("/api/"):
+            given = request.headers.get("Authorization", "")
+            if given.lower().startswith(BEARER):
+                await _by_token(book, request, given[len(BEARER) :].strip())
+            else:
+                await _by_cookie(book, request)
         _check_site(request)
         return await handler(request)
 
     return middleware
 
 
+async def _by_token(book: SessionBook, request: web.Request, token: str) -> None:
+    who = await book.find(token, address_key(request.remote)) if token.startswith(PREFIX) else None
+    if who is not None:
+        request[SIGNED_IN] = who
+        request[CSRF_CHECKED] = True
+
+
+async def _by_cookie(book: SessionBook, request: web.Request) -> None:
+    token = request.cookies.get(cookie_name(secure=request.secure))
+    if token is None or token.startswith(PREFIX):
+        return
+    who = await book.find(token, address_key(request.remote))
+    if who is not None:
+        _check_csrf(request, who)
+        request[SIGNED_IN] = who
+
+
 def _check_csrf(request: web.Request, who: SignedIn) -> None:
-    if request.method in SAFE or (request.method, request.path) == LOG_IN:
+    if request.method in SAFE or (request.method, request.path) in LOG_INS:
         return
     given = request.headers.get(CSRF_HEADER, "")
     if not hmac.compare_digest(given.encode(), who.csrf.encode()):

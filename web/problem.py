@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import (
+    BusyError,
     ConflictError,
     DeniedError,
     LoaError,
@@ -26,6 +27,7 @@ _STATUS: Sequence[tuple[type[LoaError], int, str]] = (
     (DeniedError, 403, "an account that may do this there"),
     (NotFoundError, 404, "something that exists"),
     (ConflictError, 409, "an order that fits what is there now"),
+    (BusyError, 503, "the same again a little later"),
     (OperatorError, 422, "an order that can be carried out"),
     (ProtocolError, 400, "bytes as the protocol says"),
     (RefusedError, 403, "what trust allows"),
@@ -53,6 +55,16 @@ def told(error: LoaError, where: str) -> tuple[int, Problem] | None:
             what, better = in_words(error)
             return status, Problem(what=what, where=where, expected=better or expected)
     return None
+
+
+def told_headers(error: LoaError) -> dict[str, str]:
+    """What goes with the words: when to come again."""
+    match error:
+        case HttpError():
+            return dict(error.headers)
+        case BusyError():
+            return {"Retry-After": str(max(1, error.retry_s))}
+    return {}
 
 
 def in_words(error: LoaError) -> tuple[str, str]:

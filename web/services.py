@@ -11,24 +11,28 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from ..clock import Clock
+from ..station.audit_entry import NewEntry
 from ..station.broadcast import Broadcast
 from ..station.content import ContentStore
 from ..station.place import Place
 from ..station.speaker import Speaker
 from ..station.station import Station
+from ..station.volumes import Loudness
 from ..streamer.air import Air
 from ..streamer.clips import Clip
 from ..streamer.presence import Roll
 from ..streamer.territory import Territory
 from ..trust.keys import VerifyKey
+from .entrance import Entrance
 from .microphone_tokens import MicrophoneTokens
 
 
 class EmergencyLog(Protocol):
-    """Where an emergency is before it is acknowledged. Both return when it is on the disk."""
+    """Where an emergency is before it is acknowledged. All return when it is on the disk."""
 
     async def started(self, broadcast: Broadcast) -> None: ...
     async def ended(self, broadcast_id: str, *, at_us: int, reason: str) -> None: ...
+    async def noted(self, entry: NewEntry) -> None: ...
 
 
 class Credentials(Protocol):
@@ -59,6 +63,18 @@ class Network(Protocol):
     def speaker_removed(self, speaker_id: str) -> None: ...
 
 
+class VolumeOrders(Protocol):
+    """How loud speakers are told to be."""
+
+    def of(self, target: str) -> Loudness | None:
+        """The latest order for exactly this speaker or place."""
+        ...
+
+    async def order(self, target: str, wanted: Loudness, by: str) -> None:
+        """Signed, stored, and on its way to the speakers. ConfigError while the key for it is away."""
+        ...
+
+
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check: None when all is well, else what is wrong, in a few words."""
 
@@ -76,6 +92,7 @@ class Services:
     emergencies: EmergencyLog
     credentials: Credentials
     network: Network
+    volumes: VolumeOrders
     tokens: MicrophoneTokens
     content: ContentStore
     clip: Callable[[str], Clip]
@@ -85,5 +102,8 @@ class Services:
     checks: Mapping[str, Check] = field(default_factory=dict)
     dist: Path = Path(__file__).parent / "dist"
     link_path: str = "/speaker/link"
+    names: tuple[str, ...] = ()
+    """Under which the operator says this node is reached; none: as each asker has reached it."""
+    entrance: Entrance = field(default_factory=Entrance)
     own_certificate: bool = False
     """The node has made its TLS certificate itself, so no machine believes it unasked."""
