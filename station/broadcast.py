@@ -1,4 +1,4 @@
-"""An order to air as the station keeps it. A value, valid from construction, and its form in the journal.
+"""An order to air as the station keeps it. A value, valid from construction, and what the journal holds.
 
 Law: what is read back equals what was written.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import OperatorError, ProtocolError
 from ..trust.ids import is_id
 from ..wire.rank import BroadcastClass, Origin, Severity
+from .audit_entry import NewEntry, build_new, new_from
 from .ids import check_id
 from .programs import clean_title
 
@@ -81,13 +82,15 @@ class Ended:
     reason: str
 
 
-def build_entry(entry: Broadcast | Ended) -> bytes:
+def build_entry(entry: Broadcast | Ended | NewEntry) -> bytes:
     """One line of JSON, readable with any tool on the day everything else has failed."""
+    if isinstance(entry, NewEntry):
+        return build_new(entry)
     kind = "started" if isinstance(entry, Broadcast) else "ended"
     return json.dumps({"entry": kind} | asdict(entry), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def parse_entry(data: bytes) -> Broadcast | Ended:
+def parse_entry(data: bytes) -> Broadcast | Ended | NewEntry:
     """The inverse of `build_entry`. ProtocolError when it is anything else."""
     try:
         fields = json.loads(data)
@@ -98,11 +101,13 @@ def parse_entry(data: bytes) -> Broadcast | Ended:
             return _parse_started(fields)
         if kind == "ended":
             return Ended(str(fields["broadcast"]), int(fields["at_us"]), str(fields["reason"]))
+        if kind == "noted":
+            return new_from(fields)
     except (ValueError, TypeError, KeyError, OperatorError, RecursionError) as problem:
         raise ProtocolError(
-            f"journal entry: {problem}; expected a broadcast that started or ended"
+            f"journal entry: {problem}; expected a broadcast that started or ended, or who did it"
         ) from problem
-    raise ProtocolError(f"journal entry of kind {kind!r}; expected 'started' or 'ended'")
+    raise ProtocolError(f"journal entry of kind {kind!r}; expected 'started', 'ended' or 'noted'")
 
 
 def _parse_started(fields: Mapping[str, Any]) -> Broadcast:

@@ -2,7 +2,7 @@
 database.
 
 Laws:
-- `started` and `ended` return when it is in the journal; neither ever waits for the database;
+- `started`, `ended` and `noted` return when it is in the journal; none ever waits for the database;
 - at `open` whatever the journal holds and the database does not is put into it; `follow` does the same from
   then on;
 - applying a record twice changes nothing, so the mark that says how far the database has come may lag, never
@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import NotFoundError
+from .audit_entry import NewEntry
 from .broadcast import Broadcast, Ended, build_entry, parse_entry
 from .journal import Journal
 from .record import Record
@@ -66,6 +67,11 @@ class EmergencyLog:
         await self._journal.append(build_entry(Ended(broadcast_id, at_us, reason)))
         self._news.set()
 
+    async def noted(self, entry: NewEntry) -> None:
+        """For the audit log: who raised or stopped it. On the disk when it returns."""
+        await self._journal.append(build_entry(entry))
+        self._news.set()
+
     async def follow(self) -> None:
         """Keep the database up with the journal, until cancelled; a database that refuses is asked again."""
         while True:
@@ -106,6 +112,10 @@ class EmergencyLog:
 
     async def _apply(self, record: Record) -> None:
         entry = parse_entry(record.payload)
+        if isinstance(entry, NewEntry):
+            if not await self._station.audit.has(entry):
+                await self._station.audit.append([entry])
+            return
         if isinstance(entry, Broadcast):
             await self._station.broadcasts.add(entry)
             return

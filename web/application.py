@@ -21,6 +21,7 @@ from .resumption import resume
 from .route import Access
 from .services import Services
 from .table import routes
+from .witness import WITNESS, Witness, witness
 
 DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
 
@@ -29,13 +30,21 @@ def create_app(services: Services) -> web.Application:
     """Ready to be run; its background work begins and ends with it."""
     desk = Desk(services, json.dumps(document(), ensure_ascii=False).encode())
     register(services.registry, readings(desk))
+    table, seer = routes(), Witness(desk.trail, services.emergencies, services.clock)
     app = web.Application(
-        middlewares=[harden, supervise, enter(services.entrance), identify(desk.sessions)],
+        middlewares=[
+            harden,
+            supervise,
+            enter(services.entrance),
+            witness(seer, table),
+            supervise,  # the witness sees answers only
+            identify(desk.sessions),
+        ],
         client_max_size=MAX_BODY_BYTES,
     )
-    app[DESK] = desk
+    app[DESK], app[WITNESS] = desk, seer
     app.on_response_prepare.append(insist(services.entrance))
-    for route in routes():
+    for route in table:
         handler = dispatcher(route, desk)
         if route.method == "GET":
             app.router.add_get(route.path, handler, allow_head=route.access is Access.PUBLIC)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from ..station.audit_entry import Result, Via
 from .model import Id, In, Moment, Out
@@ -11,6 +11,10 @@ PLACES_SHOWN = 50
 
 ActName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """The operationId of what was called; the node's own acts are node_start and node_stop."""
+
+ViaName = Annotated[str, WithJsonSchema({"type": "string", "enum": [via.value for via in Via]})]
+ResultName = Annotated[str, WithJsonSchema({"type": "string", "enum": [result.value for result in Result]})]
+"""Told as they are written: what somebody has changed in the database must still be readable here."""
 
 
 class AuditQuery(In):
@@ -31,13 +35,13 @@ class AuditOut(Out):
     at: Moment
     actor: Id | None = Field(description="account or speaker; null: nobody had logged in, or the node itself")
     actor_name: str = Field(description="at that time")
-    via: Via
+    via: ViaName
     address: str = Field(description="where the call came from")
-    act: ActName = Field(description="the operationId; node_start, node_stop")
+    act: str = Field(description="the operationId; node_start, node_stop")
     subject: str = Field(description="id of the thing acted on, or empty")
     places: list[Id] = Field(description=f"those of your scope, at most {PLACES_SHOWN}")
     places_count: int = Field(description="how many of your scope there are")
-    result: Result
+    result: ResultName
     detail: dict[str, str | int | bool]
     hash: str = Field(description="SHA-256 over the hash before and this entry, in hex")
 
@@ -51,9 +55,3 @@ class ExportQuery(In):
     after: Annotated[int, Field(ge=0)] = Field(
         default=0, description="entries with a greater number than this: where the last export ended"
     )
-
-
-class ExportLine(Out):
-    """A line of the export. `line`: begin, entry, head or end; the rest is as docs/audit.md says."""
-
-    line: str

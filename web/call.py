@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from ..errors import InternalError
+from ..errors import DeniedError, InternalError, NotFoundError
 from ..station.act import Act
 from ..station.audit_entry import Scalar, clean_detail
 from .desk import Desk
@@ -32,8 +32,10 @@ class Call:
     detail: dict[str, Scalar] = field(default_factory=dict)
     actor: tuple[str | None, str] | None = None
     """Audit: id and name of who acts, when it is not `who`."""
+    refused: bool = False
+    """Audit: the authority said no, whatever words the answer has."""
     noted: bool = False
-    """Audit: the handler has written the entry itself."""
+    """Audit: the handler has had the entry written itself."""
 
     @property
     def id(self) -> str:
@@ -54,7 +56,11 @@ class Call:
             raise InternalError(f"{self.request.path}: its route names no act to be allowed")
         if places:
             self.places = tuple(places)
-        self.desk.authority.require(self.person, self.act, places)
+        try:
+            self.desk.authority.require(self.person, self.act, places)
+        except (DeniedError, NotFoundError):
+            self.refused = True
+            raise
         self.asked = True
 
     def about(self, subject: str = "", places: Sequence[str] | None = None, **detail: object) -> None:
@@ -72,3 +78,7 @@ class Call:
     def by(self, actor: str | None, name: str) -> None:
         """For the audit log: who acts, where nobody is logged in yet: an account, or an enrolled speaker."""
         self.actor = actor, name
+
+
+CALL: web.RequestKey[Call] = web.RequestKey("call", Call)
+"""Where the dispatcher leaves it for what stands outside."""

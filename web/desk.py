@@ -13,16 +13,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..codecs.tones import Chime, encoded
 from ..errors import LoaError, NotFoundError
+from ..station.act import Act
 from ..station.content import ContentEvent
 from ..station.programs import ProgramState
 from ..station.speaker import Speaker
 from ..streamer.broadcast import AirEvent, BroadcastEnded
 from ..streamer.presence import Seat
+from .audit_trail import AuditTrail
 from .authority import RoleAuthority
 from .census import Census
+from .challenges import Challenges
 from .directory import Directory
 from .event_hub import EventHub
 from .feed import Feed
+from .known_browsers import KnownBrowsers
 from .ledger import Ledger
 from .log_in_guard import LogInGuard
 from .rate_limit import RateLimit
@@ -62,7 +66,7 @@ class Desk:
         self.census = Census(services.air.territory)
         self.ledger = Ledger()
         self.reach_book = ReachBook()
-        self.hub = EventHub()
+        self.hub = EventHub(lambda person: self.authority.scope(person, Act.SEE))
         self.view = View(
             self.air,
             self.roll,
@@ -78,7 +82,12 @@ class Desk:
         )
         self.recordings = Recordings(services.clip)
         self.sessions = SessionBook(services.station, services.clock)
+        self.trail = AuditTrail(services.station.audit, services.clock)
         self.log_ins = LogInGuard(services.clock)
+        self.challenges = Challenges()
+        self.browsers = KnownBrowsers(self.station.key("browsers"))
+        self.people = asyncio.Lock()
+        """One edit of somebody's account after the other."""
         self.enrolments = RateLimit(ENROL_BURST, ENROL_REFILL_S)
         self.authority = RoleAuthority(self.station.roles, self.directory, self.air)
 
@@ -102,6 +111,7 @@ class Desk:
         await self.directory.load()
         await self.station.roles.ensure()
         self._stops.append(await self.authority.load())
+        self._stops.append(self.authority.subscribe(self.feed.scopes_changed))
         await asyncio.to_thread(_encode_signals)
         for speaker in self.directory.speakers.values():
             if speaker.id not in self.roll.states:
@@ -122,6 +132,7 @@ class Desk:
                 ("web recorder", self.recorder.run),
                 ("web sessions", self.sessions.run),
                 ("web content", self._follow_content),
+                ("audit trail", self.trail.run),
             ):
                 tasks.create_task(self._supervise(name, work), name=name)
 
@@ -137,6 +148,10 @@ class Desk:
             await self.recorder.drain()
         except (LoaError, SQLAlchemyError, OSError) as error:
             log.error("lines of the play log are lost", lines=self.recorder.waiting, error=str(error))
+        try:
+            await self.trail.drain()
+        except (SQLAlchemyError, OSError) as error:
+            log.error("entries of the audit log are lost", entries=self.trail.waiting, error=str(error))
 
     def _on_air(self, event: AirEvent) -> None:
         """A microphone whose broadcast is over may call in no more."""
@@ -158,10 +173,11 @@ class Desk:
                 try:
                     program = await unbroken(self.station.programs.get(name), "web content: read")
                     self.directory.put_program(program)
+                    self.feed.program_changed(name)
                 except NotFoundError:
+                    self.feed.program_changed(name)
                     self.directory.drop_program(name)
                 self._settled.discard(name)
-                self.feed.program_changed(name)
 
     async def _supervise(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """A part that fails is told, counted and begun again: sound does not depend on it."""

@@ -12,12 +12,17 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from ..errors import InternalError
+from ..station.audit_entry import DETAILS, Scalar, clean_detail
+from ..trust.ids import is_id
+from .authority import NOT_BY_TOKEN
 from .breath import Breath
-from .call import Call
+from .call import CALL, Call
 from .desk import Desk
 from .guard import CSRF_CHECKED, SIGNED_IN
+from .people_models import Needs
 from .problem import HttpError, of_validation
 from .route import Access, Listing, Prepared, Route
+from .standing import needs
 
 MAX_BODY_BYTES = 256 * 1024
 """5,000 targets take 100 KiB. Uploads have a limit of their own."""
@@ -31,19 +36,37 @@ def dispatcher(route: Route, desk: Desk) -> Callable[[web.Request], Awaitable[we
     """The aiohttp handler of one route."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        call = Call(request, desk, request.get(SIGNED_IN), route.act)
+        call = request[CALL] = Call(request, desk, request.get(SIGNED_IN), route.act)
         _admit(route, call)
         arguments: dict[str, Any] = {}
         if route.query is not None:
             arguments["query"] = parse_query(route.query, request)
         if route.body is not None:
             arguments["body"] = await read_body(route.body, request)
+            _say_what(route, call, arguments["body"])
         answer = await route.handler(call, **arguments)
         if route.act is not None and not call.asked:
             raise InternalError(f"{route.name} never asked whether {route.act} is allowed")
+        _say_whom(call, answer)
         return await _response(route, answer)
 
     return handle
+
+
+def _say_what(route: Route, call: Call, body: BaseModel) -> None:
+    """For the audit log: the plain words of the body that it keeps. Of strangers none: it may be anything."""
+    if route.access is Access.PUBLIC:
+        return
+    given = {name: getattr(body, name) for name in body.model_fields_set & DETAILS}
+    call.detail |= clean_detail({name: value for name, value in given.items() if isinstance(value, Scalar)})
+
+
+def _say_whom(call: Call, answer: object) -> None:
+    """For the audit log: what was made, if the handler has not said."""
+    made = answer.body if isinstance(answer, Prepared) else answer
+    name = getattr(made, "id", None)
+    if not call.subject and isinstance(name, str) and is_id(name):
+        call.about(name)
 
 
 def _admit(route: Route, call: Call) -> None:
@@ -54,12 +77,27 @@ def _admit(route: Route, call: Call) -> None:
         raise HttpError(401, "nobody is logged in", "session", "a log-in at POST /api/v1/session")
     if route.method in UNSAFE and not call.request.get(CSRF_CHECKED, False):
         raise InternalError(f"{route.name}: no CSRF check was made, expected the guard's")
-    if route.access is Access.ACCOUNT and who.account.must_change:
+    if who.token_scope is not None and (route.access is Access.FRESH or route.act in NOT_BY_TOKEN):
+        raise HttpError(403, "an API token, where a person is needed", "Authorization", "a log-in")
+    if route.access is Access.ACCOUNT:
+        _check_complete(needs(call.desk, who))
+
+
+def _check_complete(missing: Needs) -> None:
+    """The log-in lacks nothing."""
+    if missing is Needs.PASSWORD:
         raise HttpError(
             403,
             "the one-time password has not been changed",
             "password",
             "POST /api/v1/session/password first",
+        )
+    if missing is not Needs.NOTHING:
+        raise HttpError(
+            403,
+            "a role of this account asks for a second factor, and none is set up",
+            "second factor",
+            "POST /api/v1/factors/totp or /api/v1/factors/passkey/options first",
         )
 
 

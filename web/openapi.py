@@ -200,6 +200,8 @@ def statuses(route: Route) -> set[int]:
     found = set(route.errors)
     if route.access is not Access.PUBLIC:
         found |= {401, 403}
+    if route.method in UNSAFE:
+        found.add(503)
     if route.query is not None:
         found.add(422)
     if "{" in route.path:

@@ -7,16 +7,26 @@ API.)
 
 from ..station.act import Act
 from .air_models import UploadForm
+from .audit import EXPORT_TYPE, export_audit, list_audit
 from .broadcasts import get_broadcast, get_reach, list_broadcasts, start_broadcast, stop_broadcast
 from .emergencies import start_emergency, stop_emergency
+from .enrolments import cancel_enrolment, enrol, list_enrolments, make_enrolment, replace_speaker
 from .events import live_events
 from .live_models import LiveEvent
+from .people_table import people
 from .places import add_place, change_place, list_places, preview_reach, reorder_place
 from .probes import healthz, metrics, openapi_json, readyz
 from .programs import get_program, hear_program, list_programs, remove_program, upload_program
 from .route import Access, Route
-from .sessions import change_password, log_in, log_out, who_am_i
-from .speakers import change_speaker, enrol, list_speakers, make_enrolment, remove_speaker
+from .speakers import (
+    approve_speaker,
+    block_speaker,
+    change_speaker,
+    list_speakers,
+    remove_speaker,
+    unblock_speaker,
+)
+from .volume import get_place_volume, get_speaker_volume, set_place_volume, set_speaker_volume
 
 API = "/api/v1"
 TEXT = "text/plain"
@@ -24,19 +34,15 @@ TEXT = "text/plain"
 
 def routes() -> tuple[Route, ...]:
     """All of them."""
-    return (*_people(), *_territory(), *_speakers(), *_content(), *_air(), *_probes())
-
-
-def _people() -> tuple[Route, ...]:
-    tag, fresh = "people", Access.FRESH
-    path = f"{API}/session"
     return (
-        Route("POST", path, log_in, "Log in", tag, Access.PUBLIC, errors=(401, 403, 429)),
-        Route("GET", path, who_am_i, "Who am I", tag, fresh),
-        Route("DELETE", path, log_out, "Log out", tag, fresh, status=204),
-        Route(
-            "POST", f"{path}/password", change_password, "Change my password", tag, fresh, errors=(409, 429)
-        ),
+        *people(),
+        *_territory(),
+        *_speakers(),
+        *_enrolments(),
+        *_volume(),
+        *_content(),
+        *_air(),
+        *_audit(), *_probes(),
     )
 
 
@@ -63,37 +69,58 @@ def _territory() -> tuple[Route, ...]:
 
 
 def _speakers() -> tuple[Route, ...]:
-    speakers, tag, edit = f"{API}/speakers", "territory", Act.EDIT_SPEAKERS
+    speakers, tag, approve = f"{API}/speakers", "speakers", Act.APPROVE_SPEAKER
+    one = f"{speakers}/{{id}}"
+    gone, unfit = (404,), (404, 409)
     return (
-        Route("GET", speakers, list_speakers, "Speakers and their state", tag, act=Act.SEE, errors=(404,)),
+        Route("GET", speakers, list_speakers, "Speakers and their state", tag, act=Act.SEE, errors=gone),
         Route(
-            "PATCH",
-            f"{speakers}/{{id}}",
-            change_speaker,
-            "Change or move a speaker",
-            tag,
-            act=edit,
+            "PATCH", one, change_speaker, "Change or move a speaker", tag, act=Act.EDIT_SPEAKERS, errors=gone
         ),
-        Route(
-            "DELETE",
-            f"{speakers}/{{id}}",
-            remove_speaker,
-            "Remove a speaker",
-            tag,
-            act=edit,
-            status=204,
-        ),
+        Route("DELETE", one, remove_speaker, "Remove a speaker", tag, act=approve, status=204, errors=gone),
+        Route("POST", f"{one}/approve", approve_speaker, "Let a speaker in", tag, act=approve, errors=unfit),
+        Route("POST", f"{one}/block", block_speaker, "Shut a speaker out", tag, act=approve, errors=unfit),
+        Route("POST", f"{one}/unblock", unblock_speaker, "Let it in again", tag, act=approve, errors=unfit),
         Route(
             "POST",
-            f"{API}/enrolments",
-            make_enrolment,
-            "Make a one-time enrolment code",
+            f"{one}/replacement",
+            replace_speaker,
+            "Make a code for the device that takes its place",
             tag,
             act=Act.ENROL,
             status=201,
+            errors=unfit,
+        ),
+    )
+
+
+def _enrolments() -> tuple[Route, ...]:
+    codes, tag, act = f"{API}/enrolments", "speakers", Act.ENROL
+    return (
+        Route("GET", codes, list_enrolments, "Codes that wait for their device", tag, act=act, errors=(404,)),
+        Route("POST", codes, make_enrolment, "Make a one-time code", tag, act=act, status=201, errors=(404,)),
+        Route(
+            "DELETE",
+            f"{codes}/{{id}}",
+            cancel_enrolment,
+            "Cancel a code",
+            tag,
+            act=act,
+            status=204,
             errors=(404,),
         ),
         Route("POST", "/enrol", enrol, "Enrol a speaker", tag, Access.PUBLIC, errors=(403, 409, 429)),
+    )
+
+
+def _volume() -> tuple[Route, ...]:
+    places, speakers = f"{API}/places/{{id}}/volume", f"{API}/speakers/{{id}}/volume"
+    tag, act, gone = "speakers", Act.VOLUME, (404,)
+    return (
+        Route("GET", places, get_place_volume, "How loud a place is", tag, act=Act.SEE, errors=gone),
+        Route("PUT", places, set_place_volume, "Order how loud", tag, act=act, errors=(404, 503)),
+        Route("GET", speakers, get_speaker_volume, "How loud a speaker is", tag, act=Act.SEE, errors=gone),
+        Route("PUT", speakers, set_speaker_volume, "Order how loud", tag, act=act, errors=(404, 503)),
     )
 
 
@@ -173,6 +200,23 @@ def _air() -> tuple[Route, ...]:
             act=Act.SEE,
             media="text/event-stream",
             event=LiveEvent,
+            errors=(404, 503),
+        ),
+    )
+
+
+def _audit() -> tuple[Route, ...]:
+    path, tag, see = f"{API}/audit", "audit", Act.SEE_AUDIT
+    return (
+        Route("GET", path, list_audit, "Who did what", tag, act=see, errors=(404,)),
+        Route(
+            "GET",
+            f"{path}/export",
+            export_audit,
+            "The whole audit log",
+            tag,
+            act=see,
+            media=EXPORT_TYPE,
             errors=(404, 503),
         ),
     )
