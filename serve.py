@@ -25,6 +25,7 @@ from .codecs.tones import Chime, encoded
 from .config import Settings
 from .errors import ConfigError, DeniedError
 from .gauges import media_readings
+from .key_news import KeyNews
 from .listening import Tls, bound, entrance, listening
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .station.accounts import OneTime
@@ -101,6 +102,7 @@ class Core:
     pump: Pump
     roster: SpeakerRoster
     distribution: Distribution
+    news: KeyNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Node:
             tls = await asyncio.to_thread(Tls, settings, memory.folder / "tls") if ports.secure else None
             doors = await _doors(settings, memory, core, clock)
             app = _application(settings, memory, core, doors, clock, entrance(settings, ports, tls))
-            await stack.enter_async_context(_running(memory, core, doors))
+            await stack.enter_async_context(_running(memory, core, doors, clock))
             await stack.enter_async_context(listening(app, ports, tls))
             yield Node(settings, clock, memory, core, app, ports.http, ports.https)
 
@@ -192,6 +194,7 @@ async def _core(
 
     roster = SpeakerRoster(keyring, clock, current, settings.latency_ms, settings.profile)
     roster.load({place.id: place for place in places}, await memory.station.speakers.list())
+    news = KeyNews(keyring)
     links = Links(
         clock=clock,
         node_key=lambda: keyring.node,
@@ -202,7 +205,8 @@ async def _core(
         events=Attendance(roll, attachments.detach),
         udp=lambda: [(host, udp.port) for host in settings.advertise or [""]],
         greeting=greeting,
-        wanted=lambda want: _wanted(air, want),
+        wanted=lambda want: [*_wanted(air, want), *news.wanted(want)],
+        after_welcome=lambda _speaker, _place: news.messages(),
     )
     udp = UdpPort(clock, links, roll.place_of, attachments, settings.host, settings.udp_port)
     stack.callback(udp.close, asyncio.get_running_loop())
@@ -218,7 +222,8 @@ async def _core(
         packing=PACKING[settings.profile],
     )
     links.retarget(territory)
-    return Core(air, roll, udp, links, Pump(air, distribution, clock), roster, distribution)
+    news.send_by(links)
+    return Core(air, roll, udp, links, Pump(air, distribution, clock), roster, distribution, news)
 
 
 def _warm_up() -> None:
@@ -283,7 +288,7 @@ def _application(
 
 
 @contextlib.asynccontextmanager
-async def _running(memory: Memory, core: Core, doors: Doors) -> AsyncIterator[None]:
+async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -> AsyncIterator[None]:
     """Everything that runs by itself; a part that fails ends the node."""
     core.udp.listen(asyncio.get_running_loop())
     async with asyncio.TaskGroup() as group:
@@ -291,6 +296,8 @@ async def _running(memory: Memory, core: Core, doors: Doors) -> AsyncIterator[No
             group.create_task(core.pump.run(), name="pump"),
             group.create_task(core.udp.expire(), name="udp"),
             group.create_task(core.links.run(), name="links"),
+            group.create_task(core.news.run(core.roster, core.links), name="key news"),
+            group.create_task(memory.keyring.run(clock.now_us), name="keys"),
             group.create_task(doors.mounts.run(), name="mounts"),
             group.create_task(doors.whip.run(), name="whip"),
             group.create_task(memory.content.run(), name="content"),

@@ -18,6 +18,8 @@ RETRY_S: Mapping[str, int] = {
     "signature": 300,
     "version": 3600,  # until one of the two is updated
     "revoked": 3600,
+    "pending": 5,  # a person stands in front of the console just now
+    "blocked": 60,
     "replaced": 60,  # two devices with one identity must not throw each other out in a loop
     "protocol": 30,
     "flood": 30,
@@ -29,13 +31,16 @@ RETRY_S: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A speaker that may link: where it stands, the key it made itself, and its signed placement."""
+    """A speaker of this node: where it stands, the key it made itself, and its signed placement. `barred`:
+    why it may not link now ("pending", "blocked"); empty when it may.
+    """
 
     id: str
     name: str
     place: str
     key: VerifyKey
     placement: Statement
+    barred: str = ""
 
 
 class Roster(Protocol):
@@ -49,7 +54,8 @@ class Roster(Protocol):
 def admit(answer: Control, challenge: Challenge, roster: Roster) -> tuple[Enrolled, int]:
     """The speaker behind an answer and the version to speak with it.
 
-    ProtocolError when it is no hello; RefusedError ("version", "unknown", "signature") when it may not link.
+    ProtocolError when it is no hello; RefusedError ("version", "unknown", "signature", or why it is barred)
+    when it may not link. Whether it is barred is told to itself alone.
     """
     if not isinstance(answer, Hello):
         raise ProtocolError(f"{type(answer).__name__} before the link was opened, expected hello")
@@ -67,4 +73,6 @@ def admit(answer: Control, challenge: Challenge, roster: Roster) -> tuple[Enroll
         raise RefusedError(
             "signature", f"speaker {answer.speaker}: expected a signature by key {enrolled.key.key_id}"
         )
+    if enrolled.barred:
+        raise RefusedError(enrolled.barred, f"speaker {answer.speaker} is {enrolled.barred}")
     return enrolled, max(common)

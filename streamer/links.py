@@ -63,7 +63,7 @@ def _nothing_wanted(_want: Want) -> Sequence[bytes]:
     return ()
 
 
-def _nothing_to_add(_speaker: str) -> Sequence[bytes]:
+def _nothing_to_add(_speaker: str, _place: str) -> Sequence[bytes]:
     return ()
 
 
@@ -81,14 +81,14 @@ class Links:
         udp: Callable[[], list[tuple[str, int]]],
         greeting: Callable[[str], list[bytes]],
         wanted: Callable[[Want], Sequence[bytes]] = _nothing_wanted,
-        after_welcome: Callable[[str], Sequence[bytes]] = _nothing_to_add,
+        after_welcome: Callable[[str, str], Sequence[bytes]] = _nothing_to_add,
         report_s: float = 5.0,
         hello_s: float = HELLO_S,
         most_waiting: int = MOST_WAITING,
     ) -> None:
         """`node_key`, `grants`: as they are now, for they are rotated. `udp`: edges to attach to, best first.
         `greeting`: the datagrams of the starts now active at a place. `wanted`: control messages that answer
-        a `Want`, none if it is unknown. `after_welcome`: those a speaker is told first.
+        a `Want`, none if it is unknown. `after_welcome`: those that a speaker at a place is told first.
         """
         self.counts: Counter[str] = Counter()
         """What happened since the start: linked, replaced, refused_..., dropped_..., cut_slow, ..."""
@@ -181,8 +181,8 @@ class Links:
         if link is None:
             return
         enrolled = self._roster.find(speaker_id)
-        if enrolled is None:
-            self.drop(speaker_id, "revoked")
+        if enrolled is None or enrolled.barred:
+            self.drop(speaker_id, enrolled.barred if enrolled else "revoked")
             return
         self._register.move(link, enrolled.place)
         self._say(link, build_control(Placed(placement)))
@@ -289,7 +289,7 @@ class Links:
         grants = tuple(self._grants())
         welcome = Welcome(version, enrolled.placement, grants, udp, token, self._clock_id, self._report_s)
         self._say(link, build_control(welcome))
-        for message in self._after_welcome(link.speaker):
+        for message in self._after_welcome(link.speaker, link.place):
             self._say(link, message)
         self._greet(link)
         self._register.enter(link)

@@ -25,6 +25,7 @@ FLOORS = {
     "web": 6,
     "bench": 10,
     "roster": 7,
+    "key_news": 7,
     "gauges": 7,
     "listening": 7,
     "serve": 8,

@@ -109,7 +109,7 @@ class Node:
             node_key=lambda: self.key,
             node_id=NODE,
             grants=lambda: self.grants,
-            after_welcome=lambda speaker: self.first_words.get(speaker, []),
+            after_welcome=lambda speaker, _place: self.first_words.get(speaker, []),
             clock_id=CLOCK_ID,
             roster=self,
             events=self.events,
