@@ -27,7 +27,7 @@ from ..wire.report import Transport
 from .alarm import Alarm
 from .checks import Checks
 from .core import Core, Effect, Gauge, Keep, Say, Send, Tell
-from .enrol import enrol
+from .enrol import enrol, invited
 from .link import Link
 from .mandate import Mandate
 from .output import Output, check_output, open_output
@@ -59,7 +59,9 @@ log = structlog.get_logger("speaker")
 
 @dataclass(frozen=True, slots=True)
 class SpeakerConfig:
-    """`state` None: nothing outlives the process (simulations), and `enrolled` is given instead of a code."""
+    """`code`: an enrolment code, or the text of its QR code, which names the node as well. `state` None:
+    nothing outlives the process (simulations), and `enrolled` is given instead of a code.
+    """
 
     node: str = ""
     state: Path | None = None
@@ -99,6 +101,7 @@ class SpeakerAgent:
         self._heard_at_s = self._asked_at_s = 0.0
         self._sounding: Tally | None = None
         self._peer = ""
+        self._problem: Problem | None = None
         self._core: Core | None = None
 
     @property
@@ -127,13 +130,15 @@ class SpeakerAgent:
             return config.enrolled
         assert folder is not None  # noqa: S101 - SpeakerConfig has seen to it
         if not folder.enrolled and config.code:
-            if not config.node:
+            invitation = invited(config.code)
+            node = config.node or invitation.node
+            if not node:
                 raise ConfigError("no --node: to enrol, expected the URL of the node that made the code")
             key = await asyncio.to_thread(folder.enrolling_key)
-            identity, memory = await enrol(config.node, config.code, key, config.serial, SOFTWARE, config.tls)
+            identity, memory = await enrol(node, invitation.code, key, config.serial, SOFTWARE, config.tls)
             await asyncio.to_thread(folder.save_memory, memory)
             await asyncio.to_thread(folder.save_identity, identity)
-            log.info("enrolled", speaker=identity.speaker, node=config.node)
+            log.info("enrolled", speaker=identity.speaker, node=node)
             return identity, memory
         return await asyncio.to_thread(lambda: (folder.load_identity(), folder.load_memory()))
 
@@ -210,9 +215,10 @@ class SpeakerAgent:
         match message:
             case Bye():
                 return message
-            case Problem(what, where, expected):
-                log.warning("node sees a problem", what=what, where=where, expected=expected)
+            case Problem():
+                self._complain(message)
             case Welcome():
+                self._link.welcomed()
                 if self._receiver.aim(message.udp, self._peer):
                     self._resolving.ring()
                 self._carry_out(self.core.control(message, at_us))
@@ -220,6 +226,14 @@ class SpeakerAgent:
                 self._carry_out(self.core.control(message, at_us))
                 self._playing.ring()
         return None
+
+    def _complain(self, problem: Problem) -> None:
+        """Once: what is wrong is still wrong at the next try."""
+        if problem != self._problem:
+            log.warning(
+                "node sees a problem", what=problem.what, where=problem.where, expected=problem.expected
+            )
+        self._problem = problem
 
     def closed(self) -> None:
         self.core.unlinked()
@@ -334,12 +348,14 @@ class SpeakerAgent:
         while True:
             await self._storing.wait(loop.time() + FLOOR_EVERY_S if core.busy else None)
             due, self._keep = self._keep, deque()
+            memory = core.memory()
             if self._folder:
                 try:
-                    await asyncio.to_thread(self._folder.save_memory, core.memory())
+                    await asyncio.to_thread(self._folder.save_memory, memory)
                 except ConfigError as error:
                     core.counters.add("unstored")
                     log.error("state not stored", error=str(error))
+            self._carry_out(core.stored(memory, local_us()))
             for broadcast in due:
                 self._kept(broadcast)
 

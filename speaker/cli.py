@@ -5,6 +5,7 @@ import logging
 import signal
 import ssl
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,23 @@ import typer
 
 from ..errors import ConfigError, LoaError
 from .agent import SpeakerAgent, SpeakerConfig
+from .enrol import invited
+from .state import StateFolder
+
+MAX_LINE = 1024
+"""Longer than any code; what a scanner reads from another label is refused in words."""
 
 State = Annotated[Path, typer.Option(help="Folder of this speaker's identity; one per speaker.")]
 NodeUrl = Annotated[
     str, typer.Option(help="URL of the node. Later starts know it; a different one moves the speaker.")
 ]
 EnrolCode = Annotated[
-    str | None, typer.Option(metavar="CODE", help="One-time code; not looked at once it is enrolled.")
+    str | None,
+    typer.Option(
+        metavar="CODE",
+        help="One-time code, or the text of its QR code (which names the node as well); - reads a line, "
+        "as a scanner types it. Not looked at once it is enrolled.",
+    ),
 ]
 OutputSpec = Annotated[
     str, typer.Option(help="null, wav:FILE, device, or device:NAME (part of a sound device's name).")
@@ -51,8 +62,10 @@ def speaker(
     """
     try:
         config = SpeakerConfig(
-            node=node, state=state, code=enrol, output=output, serial=serial, tls=_tls(ca, check=check_tls)
+            node=node, state=state, code=None, output=output, serial=serial, tls=_tls(ca, check=check_tls)
         )
+        if enrol is not None and not StateFolder(state).enrolled:
+            config = replace(config, code=_read_code(enrol))
     except ConfigError as error:
         typer.echo(f"loa speaker: {error}", err=True)
         raise typer.Exit(2) from error
@@ -82,6 +95,14 @@ async def _until_told(agent: SpeakerAgent) -> None:
     except asyncio.CancelledError:
         if not task.cancelled():
             raise
+
+
+def _read_code(given: str) -> str:
+    """ConfigError for what is no code: nothing has been asked of the node yet."""
+    if given == "-":
+        given = sys.stdin.readline(MAX_LINE)
+    invited(given)
+    return given
 
 
 def _tls(ca: Path | None, *, check: bool) -> ssl.SSLContext | bool:

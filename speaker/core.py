@@ -61,7 +61,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Store `memory()`; then, if a broadcast is named, `kept(broadcast)`."""
+    """Store `memory()`; then `stored` with it, and, if a broadcast is named, `kept(broadcast)`."""
 
     broadcast: str | None = None
 
@@ -184,6 +184,15 @@ class Core:
             self.intake.arm(broadcast)
             self._listen(now_us, local_us)
 
+    def stored(self, memory: Memory, local_us: int) -> Sequence[Effect]:
+        """This memory has been stored, or the disk has failed: roots that it holds count from now on."""
+        if memory.roots is None or not self.mandate.awaits(memory.roots):
+            return ()
+        self.orders.pin(memory.roots, self.now_us(local_us))
+        self._retarget()
+        self._judge_anew(local_us)
+        return [Keep(), Tell(0)]
+
     def tick(self, local_us: int) -> Sequence[Effect]:
         """What is due by now. `due_us` says when."""
         effects: list[Effect] = []
@@ -298,19 +307,15 @@ class Core:
 
     def _welcomed(self, welcome: Welcome, local_us: int) -> Sequence[Effect]:
         self.report_s = welcome.report_s
-        self.orders.learn(welcome.chain)
+        self.orders.welcome(welcome, self.now_us(local_us))
         effects: list[Effect] = [*_moves(self.path.welcome(welcome.udp, welcome.token, local_us))]
-        try:
-            self.orders.place(welcome.placement, self.now_us(local_us))
-        except RefusedError as error:
-            self.counters.refused(error.reason)
         self._retarget()
         self._judge_anew(local_us)
         self.sync.linked(local_us)
         return [*effects, *self.tick(local_us), Keep(), Tell(0)]
 
     def _told_time(self, reply: TimeReply, local_us: int) -> Sequence[Effect]:
-        self.mandate.check_time(reply, self._stored_floor_us)
+        self.mandate.check_time(reply, max(self._stored_floor_us, self.freshness.floor_us))
         self.sync.answered(reply, local_us)
         now_us = self.now_us(local_us)
         if now_us is None or self.intake is not None:

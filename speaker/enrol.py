@@ -12,11 +12,12 @@ import ssl
 from collections.abc import Mapping
 
 import aiohttp
+import structlog
 
 from ..errors import ConfigError, ProtocolError, RefusedError
-from ..trust.enrol import Code, parse_code
+from ..trust.enrol import Code, Invitation, parse_code, parse_invitation
 from ..trust.ids import is_id
-from ..trust.keys import SigningKey, VerifyKey, parse_key
+from ..trust.keys import SigningKey, VerifyKey, key_mark, parse_key
 from ..trust.statements import Statement, parse_statement
 from .mandate import Mandate
 from .state import Identity, Memory
@@ -25,32 +26,42 @@ PATH = "/enrol"
 DEADLINE_S = 30.0
 MAX_ANSWER_BYTES = 256 * 1024
 
+log = structlog.get_logger("speaker")
+
+
+def invited(text: str) -> Invitation:
+    """What a person typed or a scanner read; ConfigError when it is neither a code nor an invitation."""
+    try:
+        return parse_invitation(text)
+    except ProtocolError as error:
+        raise ConfigError(f"--enrol: {error}") from error
+
 
 async def enrol(
     node: str, code: str, key: SigningKey, serial: str, software: str, tls: ssl.SSLContext | bool = True
 ) -> tuple[Identity, Memory]:
-    """ConfigError when the code or the node is wrong; RefusedError when what the node answers is not to be
+    """ConfigError when the node is wrong; RefusedError when what the node answers is not to be
     believed.
 
     `node`: its URL. `key`: the same when it is tried again, so that a lost answer costs no code. `serial`:
     what is printed on the device.
     """
-    try:
-        parsed = parse_code(code)
-    except ProtocolError as error:
-        raise ConfigError(str(error)) from error
+    parsed = parse_code(code)
     asked = {
         "secret": parsed.secret.hex(),
         "public_key": key.public.raw.hex(),
         "serial": serial,
         "software": software,
     }
+    log.info("enrolling", node=node, key=key_mark(key.public.key_id))
     answer = await _ask(node.rstrip("/") + PATH, asked, tls)
     return believe(answer, parsed, key, node, serial)
 
 
 def believe(answer: bytes, code: Code, key: SigningKey, node: str, serial: str) -> tuple[Identity, Memory]:
-    """What the node answered, checked down from the root that the code pins."""
+    """What the node answered, checked down from the root that the code pins. Links that lead to other
+    roots may be among it: the node pins those later. A speaker that waits for approval has no placement yet.
+    """
     fields = _parse_answer(answer)
     roots = tuple(root for root in _roots(fields) if code.pins(root))
     if not roots:
@@ -60,10 +71,12 @@ def believe(answer: bytes, code: Code, key: SigningKey, node: str, serial: str) 
         raise ProtocolError(f"{node}: speaker {speaker!r}, link {link!r}, expected an id and a path")
     mandate = Mandate(speaker, roots)
     chain = tuple(_texts(fields, "chain"))
-    if mandate.learn(chain):
+    mandate.learn(chain)
+    if not mandate.store.tokens():
         raise RefusedError("chain", f"{node}: its chain of grants does not lead to the root of the code")
-    placement = _statement(_text(fields, "placement"))
-    mandate.place(placement, mandate.at_least_us(0))
+    placement = None if fields.get("placement") is None else _statement(_text(fields, "placement"))
+    if placement:
+        mandate.place(placement, mandate.at_least_us(0))
     identity = Identity(speaker, serial, key, roots, node, link)
     return identity, Memory(chain=mandate.store.tokens(), placement=placement)
 

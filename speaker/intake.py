@@ -222,8 +222,14 @@ class Intake:
         if known is None:
             known = self._begin(start, min(start.expires_us, session.expires_us), session.subject, now_us)
             events.append(Began(known.active, known.silent))
-        elif known.stream.key != session.subject or known.start.rank != start.rank:
-            raise RefusedError("changed", f"broadcast {start.broadcast}: another session or rank than before")
+        elif (known.stream.key, known.start.rank, known.start.flags) != (
+            session.subject,
+            start.rank,
+            start.flags,
+        ):
+            raise RefusedError(
+                "changed", f"broadcast {start.broadcast}: another session, rank or flags than before"
+            )
         else:
             self._prolong(known, start, min(start.expires_us, session.expires_us))
         events += self._flow(known, start.audio)

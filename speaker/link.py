@@ -14,7 +14,7 @@ import aiohttp
 import structlog
 
 from ..errors import ProtocolError
-from ..trust.keys import SigningKey
+from ..trust.keys import SigningKey, key_mark
 from ..wire.control import (
     MAX_CONTROL_BYTES,
     VERSIONS,
@@ -41,6 +41,9 @@ CLOSE_S = 1.0
 
 SEND_S = 10.0
 """The deadline of every write."""
+
+PENDING = "pending"
+"""The reason of a `Bye` to a speaker that is enrolled and not yet approved."""
 
 MAX_WAITING = 64
 """Messages that wait to be sent; the oldest goes. A report says all that those before it said."""
@@ -81,6 +84,7 @@ class Link:
         self._tls = tls
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
         self._scope: asyncio.Timeout | None = None
+        self._pending = False
         self.up = False
 
     def say(self, message: Control) -> None:
@@ -91,6 +95,11 @@ class Link:
             self._waiting.get_nowait()
             self._counters.add("unsaid")
         self._waiting.put_nowait(build_control(message))
+
+    def welcomed(self) -> None:
+        """The node took us in."""
+        self._pending = False
+        log.info("linked", url=self._url)
 
     def cut(self) -> None:
         """Leave this node and try again: it is silent."""
@@ -105,7 +114,7 @@ class Link:
             while True:
                 began = loop.time()
                 wait_s = await self._once(session)
-                if loop.time() - began > STABLE_S:
+                if loop.time() - began > STABLE_S or self._pending:
                     pause.reset()
                 await asyncio.sleep(max(pause.next_s(), wait_s * self._uniform(1.0, 1.5)))
 
@@ -141,7 +150,6 @@ class Link:
         while not self._waiting.empty():
             self._waiting.get_nowait()
         self.up = True
-        log.info("linked", url=self._url)
         peer = ws.get_extra_info("peername")
         await self._handler.opened(str(peer[0]) if peer else "")
         writer = asyncio.create_task(self._write(ws), name="speaker-link-writer")
@@ -166,8 +174,17 @@ class Link:
         while True:
             bye = await self._handler.heard(await _receive(ws))
             if bye is not None:
-                log.info("node says goodbye", reason=bye.reason, retry_s=bye.retry_s)
+                self._part(bye)
                 return float(bye.retry_s)
+
+    def _part(self, bye: Bye) -> None:
+        """Waiting for a person takes its time: that is said once, and each try is as gentle as the first."""
+        waits = bye.reason == PENDING
+        if not waits:
+            log.info("node says goodbye", reason=bye.reason, retry_s=bye.retry_s)
+        elif not self._pending:
+            log.info("enrolled, and waits for approval at the console", key=key_mark(self._key.public.key_id))
+        self._pending = waits
 
     async def _write(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         try:

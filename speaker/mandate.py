@@ -1,14 +1,16 @@
 """Who may command this speaker, and what: every signature and grant is judged here.
 
 Laws: only a chain from a pinned root that covers this very place counts, by all of its links; a statement is
-acted on once, by rising version; before the network's time is known, time is taken to be at least what was
-acted on before and what the known grants began at, so an old key cannot talk a restarted speaker into the
-past. Raises RefusedError with the reason to count (`trust` and `wire` parse; nothing here does). Owned by the
-agent.
+acted on once, by rising version; what a revoked key had ordered binds nobody any more, nor does the version
+that it had reached; new roots count only once they have been stored; before the network's time is known, time
+is taken to be at least what was acted on before and what the known grants began at, so an old key cannot talk
+a restarted speaker into the past. Raises RefusedError with the reason to count (`trust` and `wire` parse;
+nothing here does). Owned by the agent.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..errors import ProtocolError, RefusedError
 from ..trust.grants import ChainStore, VerifiedSession, parse_grant
@@ -16,9 +18,12 @@ from ..trust.keys import VerifyKey
 from ..trust.statements import (
     Placement,
     PriorityOrder,
+    Revocations,
+    RootsOrder,
     Statement,
     VolumeOrder,
     open_statement,
+    read_version,
     time_reply_bytes,
 )
 from ..trust.tokens import CLOCK_TOLERANCE_US
@@ -32,15 +37,28 @@ START_AHEAD_US = 10_000_000
 """A start is obeyed when it begins; one that says it began so far ahead of network time is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Acted:
+    """The highest version acted on, and whose it was."""
+
+    version: int
+    key_id: str
+
+
 class Mandate:
     def __init__(self, speaker: str, roots: Sequence[VerifyKey], store: ChainStore | None = None) -> None:
         """`store` may be shared by speakers that trust the same roots (see simulate.py)."""
         self._speaker = speaker
         self.store = store or ChainStore({root.key_id: root for root in roots})
+        self._pinned = {root.key_id: root for root in roots}
         self._targets: OrderedDict[bytes, tuple[str, ...]] = OrderedDict()
         self._begun_us = 0
-        self._orders: dict[str, int] = {}
-        self._volumes: dict[str, int] = {}
+        self._orders: dict[str, _Acted] = {}
+        self._volumes: dict[str, _Acted] = {}
+        self._placed = _Acted(-1, "")
+        self._lists: dict[str, int] = {}
+        self.roots: RootsOrder | None = None
+        """The latest believed, to be stored; it counts from `pin` on."""
         self.placement: Placement | None = None
 
     @property
@@ -84,9 +102,7 @@ class Mandate:
             )
         if start.level > session.level:
             raise RefusedError("level", f"start: level {start.level}, its grant ends at {session.level}")
-        drill = "drill" in session.rights and bool(start.flags & StartFlags.DRILL)
-        if "air" not in session.rights and not drill:
-            raise RefusedError("right", "start: its grant has no right to air")
+        _check_right(start, session)
         if self._resolve(start).isdisjoint(self.ancestry):
             raise RefusedError("territory", f"start {start.broadcast}: its targets do not cover this place")
         if start.expires_us <= now_us:
@@ -102,9 +118,11 @@ class Mandate:
         if not isinstance(placement, Placement) or placement.speaker != self._speaker:
             raise RefusedError("address", f"placement: not of this speaker {self._speaker}")
         self.store.authority(statement.key_id, "place", placement.ancestry, now_us)
-        if self.placement and placement.version <= self.placement.version:
+        if self._stands(self._placed) and placement.version <= self._placed.version:
             return None
-        self.placement = placement
+        if self.ancestry and self._stands(self._placed):
+            self.store.authority(statement.key_id, "place", self.ancestry, now_us)
+        self._placed, self.placement = _Acted(placement.version, statement.key_id), placement
         return placement
 
     def volume(self, statement: Statement, now_us: int) -> VolumeOrder | None:
@@ -112,17 +130,56 @@ class Mandate:
         order = open_statement(statement, self._key(statement.key_id, now_us))
         if not isinstance(order, VolumeOrder) or order.target not in (self._speaker, *self.ancestry):
             raise RefusedError("address", "volume: neither for this speaker nor for a place above it")
-        self.store.authority(statement.key_id, "volume", self.ancestry, now_us)
-        return order if _newer(self._volumes, order.target, order.version) else None
+        self.store.authority(statement.key_id, "volume", self._upto(order.target), now_us)
+        return order if self._newer(self._volumes, order.target, order.version, statement) else None
 
     def order(self, statement: Statement, now_us: int) -> PriorityOrder | None:
         """A commune's order of the priority class, if it is newer than the last one of that place."""
         order = open_statement(statement, self._key(statement.key_id, now_us))
         if not isinstance(order, PriorityOrder) or order.place not in self.ancestry:
             raise RefusedError("territory", "order: not of a place above this speaker")
-        upto = self.ancestry[: self.ancestry.index(order.place) + 1]
-        self.store.authority(statement.key_id, "air", upto, now_us)
-        return order if _newer(self._orders, order.place, order.version) else None
+        self.store.authority(statement.key_id, "air", self._upto(order.place), now_us)
+        return order if self._newer(self._orders, order.place, order.version, statement) else None
+
+    def learn_roots(self, statement: Statement) -> RootsOrder | None:
+        """Roots to pin once they have been stored (`pin`), if the newest roots known say so."""
+        trusted = {root.key_id: root for root in self.roots.roots} if self.roots else self._pinned
+        if statement.key_id not in trusted:
+            if self.roots and read_version(statement) <= self.roots.version:
+                return None  # how we came here from older roots: a node says it all to everyone
+            raise RefusedError("root", f"roots: signed by {statement.key_id}, which is not pinned")
+        order = open_statement(statement, trusted[statement.key_id])
+        if not isinstance(order, RootsOrder):
+            raise RefusedError("address", f"roots: a {statement.kind} statement")
+        if self.roots and order.version <= self.roots.version:
+            return None
+        self.roots = order
+        return order
+
+    def awaits(self, order: RootsOrder) -> bool:
+        """Whether these roots are believed, and wait to count."""
+        return order == self.roots and set(order.roots) != set(self._pinned.values())
+
+    def pin(self, order: RootsOrder) -> None:
+        """It has been stored: from now on exactly these roots are believed."""
+        self._pinned = {root.key_id: root for root in order.roots}
+        self.store.pin(order)
+        if self.roots is None or self.roots.version < order.version:
+            self.roots = order
+
+    def revoke(self, statement: Statement) -> Revocations | None:
+        """What one issuer has taken back; None when this list or a later one is known. It needs no right:
+        nobody voids more than what they gave."""
+        key = self.store.key(statement.key_id)
+        listed = open_statement(statement, key)
+        if not isinstance(listed, Revocations):
+            raise RefusedError("address", f"revoked: a {statement.kind} statement")
+        known = self._lists.get(statement.key_id, -1)
+        if listed.version < known:
+            return None
+        self.store.revoke(key, listed)
+        self._lists[statement.key_id] = listed.version
+        return listed if listed.version > known else None
 
     def check_time(self, reply: TimeReply, floor_us: int) -> None:
         """Whether this reply may set the clock: its key has that right here at the time that it tells."""
@@ -133,6 +190,24 @@ class Mandate:
         signed = time_reply_bytes(reply.t1, reply.t2, reply.t3, reply.clock_id)
         if not chain.subject.verify(reply.signature, signed):
             raise RefusedError("signature", f"time: the signature of {reply.key_id} is wrong")
+
+    def _upto(self, target: str) -> tuple[str, ...]:
+        """The ancestry of a place above this speaker; of the speaker itself, all of it."""
+        if target not in self.ancestry:
+            return self.ancestry
+        return self.ancestry[: self.ancestry.index(target) + 1]
+
+    def _stands(self, acted: "_Acted") -> bool:
+        """Whether the version that was reached still binds: not if its signer has been revoked since, or a
+        captured key could have its last word for ever."""
+        return self.store.believes(acted.key_id)
+
+    def _newer(self, acted: dict[str, "_Acted"], subject: str, version: int, statement: Statement) -> bool:
+        known = acted.get(subject)
+        if known is not None and version <= known.version and self._stands(known):
+            return False
+        acted[subject] = _Acted(version, statement.key_id)
+        return True
 
     def _key(self, key_id: str, now_us: int) -> VerifyKey:
         return self.store.chains(key_id, now_us)[0].subject
@@ -146,8 +221,8 @@ class Mandate:
         return frozenset(start.targets)
 
 
-def _newer(versions: dict[str, int], subject: str, version: int) -> bool:
-    if version <= versions.get(subject, -1):
-        return False
-    versions[subject] = version
-    return True
+def _check_right(start: Start, session: VerifiedSession) -> None:
+    """A session has one of the two rights: a drill's key never sounds as real, and the other way round."""
+    right, other = ("drill", "air") if StartFlags.DRILL in start.flags else ("air", "drill")
+    if right not in session.rights or other in session.rights:
+        raise RefusedError("right", f"start: its grant has {sorted(session.rights)}, expected {right!r}")

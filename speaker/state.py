@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, ProtocolError
 from ..trust.keys import SigningKey, VerifyKey, parse_key
-from ..trust.statements import Statement, build_statement, parse_statement
+from ..trust.statements import RootsOrder, Statement, build_statement, parse_statement
 
 _IDENTITY = "identity.json"
 _MEMORY = "memory.json"
@@ -40,10 +40,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What changes: the highest media time acted on, grants and
-    statements."""
+    """What changes: the highest media time acted on, grants and statements. `roots`: those that replaced
+    the identity's, once some did."""
 
     floor_us: int = 0
+    roots: RootsOrder | None = None
+    revoked: tuple[Statement, ...] = ()
     chain: tuple[str, ...] = ()
     placement: Statement | None = None
     volumes: tuple[Statement, ...] = ()
@@ -139,6 +141,8 @@ class StateFolder:
             {
                 "version": _VERSION,
                 "floor_us": memory.floor_us,
+                "roots": _roots_map(memory.roots) if memory.roots else None,
+                "revoked": [build_statement(statement).hex() for statement in memory.revoked],
                 "chain": list(memory.chain),
                 "placement": build_statement(memory.placement).hex() if memory.placement else None,
                 "volumes": [build_statement(statement).hex() for statement in memory.volumes],
@@ -155,6 +159,8 @@ class StateFolder:
             placement = stored["placement"]
             return Memory(
                 floor_us=_integer(stored["floor_us"]),
+                roots=_roots(stored.get("roots")),
+                revoked=tuple(_statement(item) for item in _texts({"revoked": []} | stored, "revoked")),
                 chain=_texts(stored, "chain"),
                 placement=None if placement is None else _statement(str(placement)),
                 volumes=tuple(_statement(item) for item in _texts(stored, "volumes")),
@@ -169,7 +175,7 @@ class StateFolder:
             "restore it, or empty the folder and enrol again"
         )
 
-    def _read(self, name: str) -> Mapping[str, object] | None:
+    def _read(self, name: str) -> dict[str, object] | None:
         path = self._folder / name
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
@@ -207,6 +213,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def _roots_map(order: RootsOrder) -> dict[str, object]:
+    return {"version": order.version, "keys": [root.raw.hex() for root in order.roots]}
+
+
+def _roots(stored: object) -> RootsOrder | None:
+    if stored is None:
+        return None
+    if not isinstance(stored, dict):
+        raise ValueError("roots is no object")
+    keys = tuple(parse_key(bytes.fromhex(key)) for key in _texts(stored, "keys"))
+    return RootsOrder(_integer(stored.get("version")), keys)
+
+
 def _statement(text: str) -> Statement:
     return parse_statement(bytes.fromhex(text))
 
@@ -227,5 +246,5 @@ def _texts(stored: Mapping[str, object], name: str) -> tuple[str, ...]:
 
 def _integer(value: object) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no time")
+        raise ValueError(f"{value!r} is no count")
     return value

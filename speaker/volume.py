@@ -17,6 +17,10 @@ class Volumes:
     def put(self, order: VolumeOrder) -> None:
         self._orders[order.target] = order
 
+    def forget(self, target: str) -> None:
+        """Who ordered it had no right to, as it turns out."""
+        self._orders.pop(target, None)
+
     def gain(self, cls: BroadcastClass, speaker: str, ancestry: Sequence[str]) -> float:
         """The factor for samples of a broadcast of this class."""
         for target in (speaker, *reversed(ancestry)):

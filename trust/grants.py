@@ -3,10 +3,11 @@ format).
 
 Laws: a chain begins at a pinned root; each link is signed by the subject of the one above and gives no more
 than that has (class, level, rights, window of time); a place is covered only when every link covers it; time
-is judged at every use, signatures once. Nothing in a chain is believed because it says so itself.
+is judged at every use, signatures once; what an issuer has revoked is void with all below it. Nothing in a
+chain is believed because it says so itself.
 
-`ChainStore` owns the upper links a speaker has been told ahead, and a bounded cache of sessions; whoever
-owns the store calls it from one thread.
+`ChainStore` owns the pinned roots, the upper links a speaker has been told ahead, the lists of what was
+revoked, and a bounded cache of sessions; whoever owns the store calls it from one thread.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 from ..errors import RefusedError
 from .keys import VerifyKey
+from .statements import Revocations, RootsOrder
 from .tokens import (
     ANYWHERE,
     CLOCK_TOLERANCE_US,
@@ -52,6 +54,8 @@ MAX_PATHS = 8
 """Chains to one key: two generations of root times two authorities above a node, and as many again."""
 MAX_SUBJECTS = 1024
 MAX_CACHED = 256
+MAX_LISTS = 64
+"""Lists of revoked grants, of issuers that are no roots; theirs always have room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,21 @@ class _Link:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What one issuer has revoked: the highest void serial by key id."""
+
+    version: int
+    serials: Mapping[str, int]
+
+
 class ChainStore:
     """The upper links known ahead, by key id, so that a start needs to carry only its last one."""
 
     def __init__(self, roots: Mapping[str, VerifyKey]) -> None:
         self._roots = dict(roots)
+        self._roots_version = -1
+        self._lists: dict[str, _List] = {}
         self._links: dict[str, dict[str, _Link]] = {}
         self._sessions: OrderedDict[bytes, tuple[VerifiedChain, ...]] = OrderedDict()
         self._passed_us = 0
@@ -187,17 +201,68 @@ class ChainStore:
         return True
 
     def tokens(self) -> tuple[str, ...]:
-        """What to persist, in an order in which `learn` takes it back."""
-        depth = {key_id: len(self._paths(key_id)[0].places) for key_id in self._links if self._paths(key_id)}
+        """What to persist, in an order in which `learn` takes it back. What is void is among it: its key may
+        have signed a list of its own.
+        """
+        paths = {key_id: self._paths(key_id, even_void=True) for key_id in self._links}
+        depth = {key_id: len(found[0].places) for key_id, found in paths.items() if found}
         return tuple(
             link.token
             for key_id in sorted(depth, key=lambda key_id: depth[key_id])
             for link in self._links[key_id].values()
         )
 
+    def pin(self, order: RootsOrder) -> None:
+        """From now on exactly these roots are believed; the caller has judged who says so. One that is not
+        newer changes nothing.
+        """
+        if order.version <= self._roots_version:
+            return
+        self._roots_version = order.version
+        self._roots = {root.key_id: root for root in order.roots}
+        known = {*self._roots, *(one for one in self._links if self._paths(one, even_void=True))}
+        self._links = {
+            subject: {issuer: link for issuer, link in links.items() if issuer in known}
+            for subject, links in self._links.items()
+            if subject in known
+        }
+        self._lists = {issuer: listed for issuer, listed in self._lists.items() if issuer in known}
+        self._sessions.clear()
+
+    def revoke(self, issuer: VerifyKey, listed: Revocations) -> bool:
+        """What `issuer` granted to these keys is void; the caller has checked that it says so. False when
+        the list is not newer than what is there.
+
+        An issuer that is void itself is heard all the same: it may be granted anew, and what it had taken
+        back must not come back with it.
+        """
+        if self.key(issuer.key_id) != issuer:
+            raise RefusedError("issuer", f"revoked: {issuer.key_id} is another key than the one known")
+        known = self._lists.get(issuer.key_id)
+        if known is not None and listed.version <= known.version:
+            return False
+        if known is None and not self._has_list_room(issuer.key_id):
+            raise RefusedError("full", f"revoked: already {MAX_LISTS} lists known")
+        serials = {one.subject: one.serial for one in listed.revoked}
+        self._lists[issuer.key_id] = _List(listed.version, serials)
+        self._sessions.clear()
+        return True
+
+    def key(self, key_id: str) -> VerifyKey:
+        """The key of this id, void or not: that of a pinned root, or of a link that was believed once."""
+        if key_id in self._roots:
+            return self._roots[key_id]
+        for link in self._links.get(key_id, {}).values():
+            return link.grant.subject
+        raise RefusedError("issuer", f"key {key_id}: not known")
+
+    def believes(self, key_id: str) -> bool:
+        """Whether a chain leads to this key, at whatever time."""
+        return bool(self._paths(key_id))
+
     def chains(self, key_id: str, now_us: int) -> tuple[VerifiedChain, ...]:
         """Every chain by which this key is believed now; RefusedError when there is none."""
-        return _valid(self._paths(key_id), key_id, now_us)
+        return _valid(self._believed(key_id), key_id, now_us)
 
     def authority(self, key_id: str, right: str, ancestry: Sequence[str], now_us: int) -> VerifiedChain:
         """The chain that lets this key exercise `right` at the place at the end of `ancestry`."""
@@ -232,11 +297,35 @@ class ChainStore:
         return self._check(token, grant)
 
     def _check(self, token: str, grant: Grant) -> tuple[VerifiedChain, ...]:
-        parents = self._paths(grant.issuer)
-        if not parents:
-            raise RefusedError("issuer", f"grant: issuer {grant.issuer} is not known")
+        parents = self._believed(grant.issuer)
         check_signature(token, parents[0].subject)
+        if self._is_void(grant):
+            raise RefusedError("revoked", f"grant of {grant.subject.key_id}: revoked by {grant.issuer}")
         return _extended(parents, grant)
+
+    def _believed(self, key_id: str) -> tuple[VerifiedChain, ...]:
+        """All chains to a key; RefusedError "revoked" or "issuer" when there is none."""
+        found = self._paths(key_id)
+        if not found and self._paths(key_id, even_void=True):
+            raise RefusedError("revoked", f"key {key_id}: a grant that leads to it was revoked")
+        if not found:
+            raise RefusedError("issuer", f"key {key_id}: no chain leads to it")
+        return found
+
+    def _is_void(self, grant: Grant) -> bool:
+        known = self._lists.get(grant.issuer)
+        return known is not None and grant.serial <= known.serials.get(grant.subject.key_id, -1)
+
+    def _has_list_room(self, key_id: str) -> bool:
+        """For one more list. When full, those of issuers that are void themselves make room."""
+        if key_id in self._roots:
+            return True
+        for _ in range(2):
+            if sum(one not in self._roots for one in self._lists) < MAX_LISTS:
+                return True
+            for issuer in [one for one in self._lists if not self._paths(one)]:
+                del self._lists[issuer]
+        return False
 
     def _has_room(self, known: dict[str, _Link]) -> bool:
         """For one more link. When full, links that ended before another began make room."""
@@ -252,9 +341,9 @@ class ChainStore:
                     del self._links[subject]
         return False
 
-    def _paths(self, key_id: str, depth: int = 0) -> tuple[VerifiedChain, ...]:
+    def _paths(self, key_id: str, depth: int = 0, *, even_void: bool = False) -> tuple[VerifiedChain, ...]:
         """All chains to a key, whatever the time; limits are applied anew, so that a narrowed link narrows
-        all below.
+        all below. `even_void`: as if nothing had been revoked.
         """
         if depth > MAX_LINKS:
             return ()
@@ -262,8 +351,11 @@ class ChainStore:
         if key_id in self._roots:
             found.append(_root_chain(self._roots[key_id]))
         for issuer, link in self._links.get(key_id, {}).items():
+            if self._is_void(link.grant) and not even_void:
+                continue
             try:
-                found.extend(_extended(self._paths(issuer, depth + 1), link.grant))
+                above = self._paths(issuer, depth + 1, even_void=even_void)
+                found.extend(_extended(above, link.grant))
             except RefusedError:
                 continue
         return tuple(found[:MAX_PATHS])

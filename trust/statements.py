@@ -157,6 +157,12 @@ def open_statement(statement: Statement, key: VerifyKey) -> Content:
             return _read_revoked(fields)
 
 
+def read_version(statement: Statement) -> int:
+    """What the payload says of itself, believed by nobody: enough to ignore a statement, never to obey it."""
+    fields = parse_map(statement.payload, f"{statement.kind} payload", MAX_PAYLOAD_BYTES)
+    return fields.integer("version", 0, VERSION_MAX)
+
+
 def build_statement(statement: Statement) -> bytes:
     return build_map(
         {

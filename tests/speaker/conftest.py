@@ -320,6 +320,8 @@ class Rig:
             self.sync_disk()
 
     def sync_disk(self) -> None:
+        if self.stored and (effects := self.core.stored(self.stored[-1], self.local_us)):
+            self.carry_out(effects)
         for broadcast in self.pending:
             self.core.kept(broadcast, self.local_us)
         self.pending.clear()

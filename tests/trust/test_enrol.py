@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loa.errors import ProtocolError
-from loa.trust.enrol import Code, hash_secret, make_code, parse_code
+from loa.trust.enrol import Code, Invitation, hash_secret, make_code, parse_code, parse_invitation
 from loa.trust.keys import SigningKey
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -102,3 +102,56 @@ def test_the_secret_is_kept_as_a_hash_and_does_not_show() -> None:
     assert "secret" not in repr(code).replace("root_", "")
     with pytest.raises(ValueError):
         Code(b"short", bytes(10))
+
+
+CODE = Code(bytes(range(10)), bytes(range(10, 20))).text()
+
+
+@pytest.mark.parametrize(
+    "node", ["https://loa.example", "http://10.0.0.7:8000", "https://[2001:db8::7]:8443", "https://xã-1.vn"]
+)
+def test_an_invitation_reads_back_in_any_case(node: str) -> None:
+    if not node.isascii():
+        with pytest.raises(ValueError, match="expected http"):
+            Invitation(node, CODE)
+        return
+    made = Invitation(node, CODE)
+    for text in (made.text(), made.text().upper(), made.text().lower(), f"  {made.text()}\r\n"):
+        assert parse_invitation(text) == made
+
+
+def test_a_bare_code_is_an_invitation_without_a_node() -> None:
+    assert parse_invitation(CODE.replace("-", " ").lower()) == Invitation("", CODE)
+    assert Invitation("", CODE).text() == CODE
+
+
+def test_an_invitation_hides_its_code() -> None:
+    assert CODE not in repr(parse_invitation(f"LOA:https://loa.example#{CODE}"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "LOA:",
+        f"LOA:{CODE}",
+        f"LOA:#{CODE[:-1]}",
+        f"LOA:https://loa.example{CODE}",
+        f"LOA:https://user:pw@loa.example#{CODE}",
+        f"LOA:https://loa.example/path#{CODE}",
+        f"LOA:file:///etc/passwd#{CODE}",
+        f"LOA:https://loa.example?x=1#{CODE}",
+        f"LOA:https://loa.example\r\nHost: evil#{CODE}",
+        "LOA:https://loa.example#0000",
+        "LOA:" + "a" * 600 + f"#{CODE}",
+    ],
+)
+def test_what_is_no_invitation_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ProtocolError, match="expected"):
+        parse_invitation(text)
+
+
+@given(st.text(max_size=80))
+def test_random_text_is_no_invitation(text: str) -> None:
+    with pytest.raises(ProtocolError):
+        parse_invitation("LOA:" + text)

@@ -14,12 +14,16 @@ from loa.trust.statements import (
     Placement,
     PriorityOrder,
     Profile,
+    Revocations,
+    Revoked,
+    RootsOrder,
     Statement,
     StatementKind,
     VolumeOrder,
     build_statement,
     open_statement,
     parse_statement,
+    read_version,
     sign_statement,
     time_reply_bytes,
 )
@@ -38,7 +42,11 @@ placements = st.builds(
 )
 volumes = st.builds(VolumeOrder, ids, versions, st.floats(-100, 20), st.floats(-100, 20), st.booleans())
 orders = st.builds(PriorityOrder, ids, versions, st.lists(ids, max_size=256).map(tuple))
-contents = placements | volumes | orders
+keys = st.sampled_from([SigningKey.from_bytes(bytes([n]) * 32).public for n in range(1, 6)])
+roots = st.builds(RootsOrder, versions, st.lists(keys, min_size=1, max_size=3, unique=True).map(tuple))
+entries = st.lists(st.builds(Revoked, ids, versions), max_size=256, unique_by=lambda one: one.subject)
+revocations = st.builds(Revocations, versions, entries.map(tuple))
+contents = placements | volumes | orders | roots | revocations
 SOUND = sign_statement(Placement("ab" * 8, 7, ("01" * 8, "02" * 8), 500), KEY)
 
 
@@ -72,7 +80,7 @@ def test_another_key_is_refused() -> None:
     assert caught.value.reason == "signature"
 
 
-@pytest.mark.parametrize("kind", [StatementKind.VOLUME, StatementKind.ORDER])
+@pytest.mark.parametrize("kind", [kind for kind in StatementKind if kind is not StatementKind.PLACEMENT])
 def test_a_kind_cannot_pass_for_another(kind: StatementKind) -> None:
     with pytest.raises(RefusedError) as caught:
         open_statement(replace(SOUND, kind=kind), KEY.public)
@@ -152,3 +160,46 @@ def test_a_statement_lacks_nothing(field: str) -> None:
         parse_statement(build_map({name: value for name, value in whole.items() if name != field}))
     with pytest.raises(ProtocolError, match=field):
         parse_statement(build_map(whole | {field: b""}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (StatementKind.ROOTS, {"roots": b""}),
+        (StatementKind.ROOTS, {"roots": KEY.public.raw * 2}),
+        (StatementKind.ROOTS, {"roots": bytes(32)}),
+        (StatementKind.ROOTS, {"roots": KEY.public.raw[:31]}),
+        (StatementKind.ROOTS, {"roots": b"".join(bytes([n]) * 32 for n in range(3, 7))}),
+        (StatementKind.REVOKED, {"revoked": bytes(15)}),
+        (StatementKind.REVOKED, {"revoked": bytes(32)}),
+        (StatementKind.REVOKED, {"revoked": bytes(16 * 257)}),
+        (StatementKind.REVOKED, {"revoked": [1]}),
+        (StatementKind.REVOKED, {"revoked": b"", "version": -1}),
+    ],
+)
+def test_signed_nonsense_about_trust_is_a_protocol_error(
+    kind: StatementKind, fields: dict[str, object]
+) -> None:
+    payload = build_map({"version": 1, **fields})
+    signature = KEY.sign(b"loa-" + kind.value.encode() + b"\0" + payload)
+    with pytest.raises(ProtocolError):
+        open_statement(Statement(kind, payload, KEY.public.key_id, signature), KEY.public)
+
+
+def test_a_full_list_of_revoked_keys_fits() -> None:
+    full = Revocations(2**53 - 1, tuple(Revoked(f"{n:016x}", 2**53 - 1) for n in range(256)))
+    assert open_statement(parse_statement(build_statement(sign_statement(full, KEY))), KEY.public) == full
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_there_are_one_to_three_roots(count: int) -> None:
+    made = tuple(SigningKey.generate().public for _ in range(count))
+    with pytest.raises(ValueError, match="expected 1 to 3"):
+        RootsOrder(1, made)
+
+
+def test_a_version_can_be_read_without_being_believed() -> None:
+    forged = replace(SOUND, signature=bytes(64))
+    assert read_version(forged) == 7
+    with pytest.raises(ProtocolError):
+        read_version(replace(SOUND, payload=b"\x80"))

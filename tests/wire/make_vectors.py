@@ -9,12 +9,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from loa.trust.enrol import Code, hash_secret
+from loa.trust.enrol import Code, Invitation, hash_secret
 from loa.trust.grants import Grant, Role, issue
 from loa.trust.keys import SigningKey
 from loa.trust.statements import (
     Placement,
     PriorityOrder,
+    Revocations,
+    Revoked,
+    RootsOrder,
     Statement,
     VolumeOrder,
     build_statement,
@@ -31,6 +34,7 @@ from loa.wire.control import (
     Order,
     Placed,
     Problem,
+    Roots,
     Targets,
     TimeAsk,
     TimeReply,
@@ -41,6 +45,7 @@ from loa.wire.control import (
     build_control,
     hello_bytes,
 )
+from loa.wire.control import Revoked as RevokedMessage
 from loa.wire.cookie import make_cookie
 from loa.wire.datagram import (
     Attached,
@@ -68,7 +73,7 @@ DAY_US = 86_400_000_000
 NATION, PROVINCE, COMMUNE, HAMLET = (f"{number:016x}" for number in (0xA1, 0xB2, 0xC3, 0xD4))
 KEYS = {
     name: SigningKey.from_bytes(bytes([number]) * 32)
-    for number, name in enumerate(("root", "authority", "node", "session", "speaker"), 1)
+    for number, name in enumerate(("root", "authority", "node", "session", "speaker", "root2"), 1)
 }
 SPEAKER, NODE, CLOCK, BROADCAST, PROGRAM = (character * 16 for character in "12345")
 FRAMES = tuple(bytes([value]) * 80 for value in (0x11, 0x22, 0x33))
@@ -139,6 +144,10 @@ def statements() -> dict[str, Statement]:
         "placement": sign_statement(Placement(SPEAKER, 3, (NATION, PROVINCE, COMMUNE, HAMLET), 400), key),
         "volume": sign_statement(VolumeOrder(COMMUNE, 4, -6.0, -3.0, False), key),
         "order": sign_statement(PriorityOrder(COMMUNE, 5, (BROADCAST,)), key),
+        "roots": sign_statement(RootsOrder(1, (KEYS["root"].public, KEYS["root2"].public)), KEYS["root"]),
+        "revoked": sign_statement(
+            Revocations(6, (Revoked(KEYS["node"].public.key_id, 1),)), KEYS["authority"]
+        ),
     }
 
 
@@ -167,6 +176,8 @@ def messages() -> list[Control]:
         Targets((COMMUNE,)),
         Volume(signed["volume"]),
         Order(signed["order"]),
+        Roots(signed["roots"]),
+        RevokedMessage(signed["revoked"]),
         Via(Transport.UDP, "attached"),
         Want("targets", targets_hash([COMMUNE])),
         Report(State.SILENT, Transport.UDP),
@@ -248,6 +259,7 @@ def vectors() -> dict[str, object]:
         },
         "enrolment": {
             "code": code.text(),
+            "invitation": Invitation("https://loa.example:8443", code.text()).text(),
             "secret": code.secret.hex(),
             "root_fingerprint": code.root_fingerprint.hex(),
             "stored": hash_secret(code.secret),

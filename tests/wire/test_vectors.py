@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from loa.errors import ProtocolError, RefusedError
 from loa.trust.grants import ChainStore, Role, verify_chain
 from loa.trust.keys import VerifyKey
-from loa.trust.statements import open_statement, parse_statement
+from loa.trust.statements import Revocations, open_statement, parse_statement
 from loa.wire.control import build_control, parse_control
 from loa.wire.datagram import Start, parse_datagram
 from loa.wire.rank import BroadcastClass, Rank
@@ -43,6 +43,7 @@ def test_the_file_is_what_the_script_makes() -> None:
 def test_the_page_shows_the_vectors_as_they_are() -> None:
     joined = PAGE.replace("\n", "").replace(" ", "")
     assert VECTORS["enrolment"]["code"] in PAGE
+    assert VECTORS["enrolment"]["invitation"] in PAGE
     assert VECTORS["datagrams"]["end"] in joined
     assert VECTORS["grants"]["session"] in joined
 
@@ -228,6 +229,19 @@ def test_a_vendor_reads_statements_and_signs_its_hello(vendor: Vendor) -> None:
     assert (asked.hex(), told.hex()) == (VECTORS["signed"]["hello"], VECTORS["signed"]["time"])
 
 
+def test_a_vendor_reads_new_roots_and_what_was_revoked(vendor: Vendor) -> None:
+    told = {
+        kind: msgpack.unpackb(bytes.fromhex(VECTORS["statements"][kind])) for kind in ("roots", "revoked")
+    }
+    roots, revoked = (msgpack.unpackb(one["payload"]) for one in told.values())
+    assert vendor.verified(PUBLIC["root"], told["roots"]["sig"], b"loa-roots\0" + told["roots"]["payload"])
+    assert (roots["version"], roots["roots"]) == (1, PUBLIC["root"] + PUBLIC["root2"])
+    signed = b"loa-revoked\0" + told["revoked"]["payload"]
+    assert vendor.verified(PUBLIC["authority"], told["revoked"]["sig"], signed)
+    subject, serial = struct.unpack(">8sQ", revoked["revoked"])
+    assert (revoked["version"], subject.hex(), serial) == (6, vendor.key_id(PUBLIC["node"]), 1)
+
+
 def test_a_vendor_computes_what_it_heard(vendor: Vendor) -> None:
     packets = [bytes.fromhex(packet) for packet in VECTORS["heard"]["packets"]]
     assert vendor.sha256(b"".join(map(vendor.sha256, packets))).hex() == VECTORS["heard"]["digest"]
@@ -242,11 +256,25 @@ def test_our_own_parsers_agree() -> None:
         parsed = parse_datagram(bytes.fromhex(VECTORS["datagrams"][name]))
         assert chain.subject.verify(parsed.signature, parsed.signed)
     for name, data in VECTORS["statements"].items():
-        assert open_statement(parse_statement(bytes.fromhex(data)), VerifyKey(PUBLIC["node"])), name
+        signer = {"roots": "root", "revoked": "authority"}.get(name, "node")
+        assert open_statement(parse_statement(bytes.fromhex(data)), VerifyKey(PUBLIC[signer])), name
     for one in VECTORS["control"]:
         message = parse_control(bytes.fromhex(one["hex"]))
         assert type(message).__name__ == one["message"]
         assert build_control(message).hex() == one["hex"]
+
+
+def test_a_revoked_start_is_refused() -> None:
+    store = ChainStore({VECTORS["keys"]["root"]["key_id"]: VerifyKey(PUBLIC["root"])})
+    for token in UPPER:
+        store.learn(token)
+    authority = VerifyKey(PUBLIC["authority"])
+    listed = open_statement(parse_statement(bytes.fromhex(VECTORS["statements"]["revoked"])), authority)
+    assert isinstance(listed, Revocations)
+    store.revoke(authority, listed)
+    with pytest.raises(RefusedError) as caught:
+        store.verify_session(VECTORS["grants"]["session"], NOW_US, ANCESTRY)
+    assert caught.value.reason == "revoked"
 
 
 def test_ranks_fall() -> None:
