@@ -4,7 +4,8 @@ abbreviations become words; what cannot be said is left out.
     Từ 5h30 ngày 15/7, UBND ...  ->  Từ năm giờ ba mươi phút ngày mười lăm tháng bảy, Ủy ban nhân dân ...
 
 Laws: pure and total: any text up to `MAX_TEXT_CHARS` gives a text without digits, or MediaError says why not;
-a sentence that is words already stays as it is. The text is gone through once; at each word the rules below are tried in order (`_RULES`), and the first that knows it reads it.
+a sentence that is words already stays as it is. The text is gone through once; at each word the rules below
+are tried in order (`_RULES`), and the first that knows it reads it.
 """
 
 import html
@@ -297,7 +298,12 @@ def _capitals(_reading: _Reading, word: str) -> str:
     """A heading in capitals is words; what no Vietnamese syllable looks like is spelled."""
     if _is_syllable(word) and len(word) > 1:
         return word.lower()
-    return " ".join(LETTERS.get(letter, letter) for letter in word.upper())
+    return " ".join(_name(letter) for letter in word.upper())
+
+
+def _name(letter: str) -> str:
+    """² and ³ count as letters for the patterns above."""
+    return spelled(str(unicodedata.digit(letter))) if letter.isdigit() else LETTERS.get(letter, letter)
 
 
 def _capital_word(reading: _Reading, found: re.Match[str]) -> str | None:
