@@ -162,11 +162,14 @@ async def _memory(settings: Settings, clock: NodeClock, stack: contextlib.AsyncE
         raise ConfigError(
             f"state folder {folder}: {error.strerror}; expected one that can be written"
         ) from error
-    station = await stack.enter_async_context(await Station.open(sqlite_url(folder / "loa.db")))
+    vault = FileVault(folder / "keys", secret=os.environ.get("LOA_KEY"))
+    secret = await asyncio.to_thread(vault.secret, "station")
+    station = await stack.enter_async_context(
+        await Station.open(sqlite_url(folder / "loa.db"), secret=secret)
+    )
     first_login = await station.accounts.ensure_administrator(now_us=clock.now_us())
     places = await station.places.list()
     root = places[0] if places else await station.places.add(FIRST_PLACE, now_us=clock.now_us())
-    vault = FileVault(folder / "keys", secret=os.environ.get("LOA_KEY"))
     keyring = await Keyring.open(folder / "keys", vault, root_place=root.id, now_us=clock.now_us())
     limits = ContentLimits(upload_bytes=settings.max_upload_mb << 20)
     preparer = WorkerPreparer(max_seconds=settings.max_upload_s)

@@ -1,11 +1,12 @@
 """The people who may log in.
 
-Laws: no account has a password that anyone else chose in advance: the first one gets a random password that
-is shown once and must be changed; a password is stored as its Argon2id hash only; names are told apart
-without regard to case.
+Laws: no account has a password that anyone else chose in advance: it begins with a random one that is shown
+once and must be changed; a password is stored as its Argon2id hash only; names are told apart without regard
+to case; a disabled account has no session and no API token, and is told from a wrong password by nobody.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,11 +15,16 @@ from ..errors import ConflictError, DeniedError, NotFoundError, OperatorError
 from .database import Database
 from .ids import new_id
 from .password import Passwords, check_new_password, one_time_password
-from .people_schema import AccountRow, SessionRow
+from .people_schema import AccountRow, ApiTokenRow, SessionRow
 from .sessions import hash_token
 from .text import clean_name
 
 FIRST_ADMINISTRATOR = "admin"
+
+
+class AccountState(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,9 @@ class Account:
     name: str
     must_change: bool
     created_us: int
+    full_name: str = ""
+    state: AccountState = AccountState.ACTIVE
+    last_login_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +67,15 @@ class Accounts:
                 return None
         return await self.add(name, now_us=now_us)
 
-    async def add(self, name: str, *, now_us: int) -> OneTime:
+    async def add(self, name: str, *, now_us: int, full_name: str = "") -> OneTime:
         name = clean_name(name, where="name of the account", max_chars=64)
         password = one_time_password()
         row = AccountRow(
             id=new_id(),
             name=name,
-            key=_key(name),
-            full_name="",
-            state="active",
+            key=name_key(name),
+            full_name=_clean_full_name(full_name),
+            state=AccountState.ACTIVE.value,
             password=await self._passwords.hash(password),
             must_change=True,
             created_us=now_us,
@@ -88,17 +97,50 @@ class Accounts:
                 _value(row) for row in await session.scalars(sa.select(AccountRow).order_by(AccountRow.key))
             )
 
-    async def log_in(self, name: str, password: str) -> Account:
-        """Whose name and password these are. DeniedError, in the same words always, when nobody's."""
+    async def log_in(self, name: str, password: str, *, known: bool = False) -> Account:
+        """Whose name and password these are. DeniedError, in the same words always, when nobody's or a
+        disabled account's. `known`: see `Passwords.matches`.
+        """
         async with self._database.read() as session:
             row = await _find(session, name)
-        if not await self._passwords.matches(row.password if row else None, password) or row is None:
-            raise DeniedError(
-                "log-in: name and password do not belong together; expected those of an account"
-            )
+        fits = await self._passwords.matches(row.password if row else None, password, known=known)
+        if not fits or row is None or row.state != AccountState.ACTIVE:
+            raise _no_account()
         if self._passwords.outdated(row.password):
             await self._store(row.id, await self._passwords.hash(password), replaces=row.password)
         return _value(row)
+
+    async def logged_in(self, account_id: str, *, now_us: int) -> Account:
+        """It has just shown all that it must. DeniedError when it was disabled meanwhile."""
+        async with self._database.write() as session:
+            row = await session.get(AccountRow, account_id)
+            if row is None or row.state != AccountState.ACTIVE:
+                raise _no_account()
+            row.last_login_us = now_us
+            return _value(row)
+
+    async def proves(self, account_id: str, password: str, *, known: bool = False) -> bool:
+        """Whether `password` is the account's."""
+        async with self._database.read() as session:
+            row = await _get(session, account_id)
+        return await self._passwords.matches(row.password, password, known=known)
+
+    async def rename(self, account_id: str, full_name: str) -> Account:
+        """Its full name; the name to log in with stays."""
+        async with self._database.write() as session:
+            row = await _get(session, account_id)
+            row.full_name = _clean_full_name(full_name)
+            return _value(row)
+
+    async def set_state(self, account_id: str, state: AccountState) -> Account:
+        """Disabled: its sessions and API tokens are gone with it."""
+        async with self._database.write() as session:
+            row = await _get(session, account_id)
+            row.state = state.value
+            if state is AccountState.DISABLED:
+                await session.execute(sa.delete(SessionRow).where(SessionRow.account == account_id))
+                await session.execute(sa.delete(ApiTokenRow).where(ApiTokenRow.account == account_id))
+            return _value(row)
 
     async def change_password(
         self, account_id: str, *, old: str, new: str, keep_token: str | None = None
@@ -156,16 +198,24 @@ class Accounts:
             return _value(row)
 
 
-def _key(name: str) -> str:
-    return name.casefold()
+def name_key(name: str) -> str:
+    """By which names are told apart, however they are spelt; a name that cannot be one is its own key."""
+    try:
+        return clean_name(name, where="name", max_chars=64).casefold()
+    except OperatorError:
+        return name.casefold()
+
+
+def _clean_full_name(text: str) -> str:
+    return clean_name(text, where="full name", max_chars=120) if text.strip() else ""
+
+
+def _no_account() -> DeniedError:
+    return DeniedError("log-in: name and password do not belong together; expected those of an account")
 
 
 async def _find(session: AsyncSession, name: str) -> AccountRow | None:
-    try:
-        key = _key(clean_name(name, where="name", max_chars=64))
-    except OperatorError:
-        return None
-    return await session.scalar(sa.select(AccountRow).where(AccountRow.key == key))
+    return await session.scalar(sa.select(AccountRow).where(AccountRow.key == name_key(name)))
 
 
 async def _get(session: AsyncSession, account_id: str) -> AccountRow:
@@ -176,4 +226,12 @@ async def _get(session: AsyncSession, account_id: str) -> AccountRow:
 
 
 def _value(row: AccountRow) -> Account:
-    return Account(row.id, row.name, row.must_change, row.created_us)
+    return Account(
+        row.id,
+        row.name,
+        row.must_change,
+        row.created_us,
+        row.full_name,
+        AccountState(row.state),
+        row.last_login_us,
+    )

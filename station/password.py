@@ -13,15 +13,18 @@ from typing import TypeVar
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from ..errors import DeniedError, InternalError, OperatorError
+from ..errors import BusyError, InternalError, OperatorError
 
 MIN_CHARS = 10
 MAX_CHARS = 256
 """Nobody types more, and nobody shall make us hash a megabyte."""
 MAX_AT_ONCE = 2
 """Each takes 64 MiB and some 50 ms of a core for itself (RFC 9106, second recommended option)."""
-MAX_WAITING = 32
+MAX_WAITING = 24
 """More would wait over a second; whoever sends that many is guessing."""
+MAX_WAITING_KNOWN = 32
+"""For browsers that are known there is room left however many strangers wait."""
+RETRY_S = 3
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
 _ONE_TIME_LETTERS = 16
 """Of 30 letters: 78 bits."""
@@ -54,11 +57,15 @@ class Passwords:
     async def hash(self, password: str) -> str:
         return await self._run(lambda: self._hasher.hash(password))
 
-    async def matches(self, stored: str | None, password: str) -> bool:
-        """Whether `password` is the one behind `stored`; None stands for an account that does not exist."""
+    async def matches(self, stored: str | None, password: str, *, known: bool = False) -> bool:
+        """Whether `password` is the one behind `stored`; None stands for an account that does not exist.
+
+        `known`: asked from a browser that has logged in to this account before.
+        """
         if len(password) > MAX_CHARS:
             return False
-        return await self._run(lambda: self._check(stored, password))
+        most = MAX_WAITING_KNOWN if known else MAX_WAITING
+        return await self._run(lambda: self._check(stored, password), most)
 
     def outdated(self, stored: str) -> bool:
         """Hashed with other parameters than we use today."""
@@ -80,10 +87,12 @@ class Passwords:
             self._nobody = self._hasher.hash(secrets.token_hex(16))
         return self._nobody
 
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        if self._waiting >= MAX_WAITING:
+    async def _run(self, work: Callable[[], Result], most: int = MAX_WAITING_KNOWN) -> Result:
+        if self._waiting >= most:
             self.refused += 1
-            raise DeniedError("too many people are logging in at once; expected another try in a few seconds")
+            raise BusyError(
+                "too many people are logging in at once; expected another try in a few seconds", RETRY_S
+            )
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

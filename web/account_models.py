@@ -1,10 +1,10 @@
 """Bodies about other people's accounts, for who may edit them."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from ..station.accounts import AccountState
 from .model import Id, In, Moment, Out
 
 MAX_ROLES = 100
@@ -12,11 +12,6 @@ MAX_ROLES = 100
 
 LogInName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 FullName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120)]
-
-
-class AccountState(StrEnum):
-    ACTIVE = "active"
-    DISABLED = "disabled"
 
 
 class RoleAt(In):

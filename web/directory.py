@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from ..errors import NotFoundError
-from ..station.accounts import Account
+from ..station.accounts import Account, AccountState
 from ..station.place import Place
 from ..station.programs import Program
-from ..station.speaker import Speaker
+from ..station.speaker import Speaker, SpeakerState
 from ..station.station import Station
 from ..streamer.territory import Place as LinePlace
 from ..streamer.territory import Territory
@@ -66,6 +66,10 @@ class Directory:
         """Newest first."""
         return MappingProxyType(self._programs)
 
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        return MappingProxyType(self._accounts)
+
     def place(self, place_id: str) -> Place:
         return _found(self._places, place_id, "place")
 
@@ -83,7 +87,12 @@ class Directory:
 
     def active(self, account_id: str) -> bool:
         """Whether somebody may log in with it."""
-        return account_id in self._accounts
+        account = self._accounts.get(account_id)
+        return account is not None and account.state is AccountState.ACTIVE
+
+    def admitted_at(self, places: Iterable[str]) -> Iterator[Speaker]:
+        """Those of them that are let in: whom an order is meant for."""
+        return (speaker for speaker in self.speakers_at(places) if speaker.state is SpeakerState.ACTIVE)
 
     def account_name(self, account_id: str | None) -> str:
         """Empty when nobody, or nobody known, is behind it."""

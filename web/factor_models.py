@@ -1,17 +1,12 @@
 """Bodies about second factors: one-time codes of an app, passkeys, recovery codes."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from ..station.factors import FactorKind
 from .model import Id, In, Moment, Out
 from .people_models import Challenge, Password, ShortName
-
-
-class FactorKind(StrEnum):
-    TOTP = "totp"
-    PASSKEY = "passkey"
 
 
 class FactorOut(Out):

@@ -23,7 +23,7 @@ class Needs(StrEnum):
     """What a log-in still lacks."""
 
     NOTHING = "nothing"
-    PASSWORD = "password"
+    PASSWORD = "password"  # noqa: S105 - a word of the API
     SECOND_FACTOR_SET_UP = "second_factor_set_up"
     SECOND_FACTOR = "second_factor"
 

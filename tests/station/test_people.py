@@ -8,11 +8,11 @@ import argon2
 import pytest
 import sqlalchemy as sa
 
-from loa.errors import ConflictError, DeniedError, NotFoundError, OperatorError
+from loa.errors import BusyError, ConflictError, DeniedError, NotFoundError, OperatorError
 from loa.station.accounts import FIRST_ADMINISTRATOR, Account, OneTime
-from loa.station.password import MAX_WAITING, Passwords, one_time_password
+from loa.station.password import MAX_WAITING, MAX_WAITING_KNOWN, Passwords, one_time_password
 from loa.station.people_schema import AccountRow, SessionRow
-from loa.station.sessions import SESSION_TTL_US
+from loa.station.sessions import IDLE_US, SESSION_TTL_US
 from loa.station.station import Station
 
 NEW = "một mật khẩu dài"
@@ -142,8 +142,11 @@ async def test_too_many_at_once_are_turned_away_and_counted(passwords: Passwords
     results = await asyncio.gather(
         *(passwords.matches(None, "x") for _ in range(MAX_WAITING + 5)), return_exceptions=True
     )
-    assert sum(isinstance(result, DeniedError) for result in results) == 5 == passwords.refused
+    assert sum(isinstance(result, BusyError) for result in results) == 5 == passwords.refused
     assert results[:MAX_WAITING] == [False] * MAX_WAITING
+    strangers = [passwords.matches(None, "x") for _ in range(MAX_WAITING)]
+    known = [passwords.matches(None, "x", known=True) for _ in range(MAX_WAITING_KNOWN - MAX_WAITING)]
+    assert not any(await asyncio.gather(*strangers, *known)), "who is known finds room behind strangers"
     assert await passwords.matches(await passwords.hash("x"), "x")
     endless = "x" * 1000
     assert not await passwords.matches(await passwords.hash(endless), endless), "nobody types that"
@@ -156,7 +159,7 @@ async def test_a_session_is_known_by_its_token_until_it_ends(
     new = await station.sessions.open(first.account.id, now_us=now_us)
     assert new.token not in repr(new)
     assert new.session.account == first.account.id
-    end_us = now_us + SESSION_TTL_US
+    end_us = now_us + IDLE_US
     assert await station.sessions.find(new.token, now_us=end_us - 1) == new.session
     for token, at_us in (
         (new.token, end_us),
@@ -165,6 +168,10 @@ async def test_a_session_is_known_by_its_token_until_it_ends(
         ("x" * 99_999, now_us),
     ):
         assert await station.sessions.find(token, now_us=at_us) is None
+    late_us = now_us + SESSION_TTL_US - 1
+    await station.sessions.seen({new.session.id: late_us})
+    assert await station.sessions.find(new.token, now_us=late_us) is not None
+    assert await station.sessions.find(new.token, now_us=late_us + 1) is None, "a week, however busy"
     await station.sessions.close(new.token)
     await station.sessions.close(new.token)
     assert await station.sessions.find(new.token, now_us=now_us) is None
