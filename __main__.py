@@ -13,6 +13,7 @@ import structlog
 import typer
 
 from .bench.cli import bench
+from .check import check
 from .config import Settings, load
 from .demo import show
 from .errors import ConfigError, LoaError
@@ -75,6 +76,7 @@ def simulate() -> None:
 
 app.command()(speaker)
 app.command()(bench)
+app.add_typer(check, name="check")
 
 
 def main() -> None:

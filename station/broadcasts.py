@@ -56,6 +56,16 @@ class Broadcasts:
         async with self._database.read() as session:
             return tuple(_value(row) for row in await session.scalars(found))
 
+    async def emergencies(self, *, since_us: int) -> tuple[Broadcast, ...]:
+        """Those that began or ended since then, oldest first."""
+        row = BroadcastRow
+        found = sa.select(row).where(
+            row.cls == int(BroadcastClass.EMERGENCY),
+            (row.started_us >= since_us) | (row.ended_us >= since_us),
+        )
+        async with self._database.read() as session:
+            return tuple(_value(one) for one in await session.scalars(found.order_by(row.started_us)))
+
 
 def _unknown(broadcast_id: str) -> NotFoundError:
     return NotFoundError(f"broadcast {broadcast_id!r} does not exist; expected the id of a broadcast")

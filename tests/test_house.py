@@ -24,6 +24,7 @@ FLOORS = {
     "speaker": 4,
     "web": 6,
     "bench": 10,
+    "check": 7,
     "roster": 7,
     "key_news": 7,
     "gauges": 7,
