@@ -27,8 +27,10 @@ from .errors import ConfigError, DeniedError
 from .gauges import media_readings
 from .key_news import KeyNews
 from .listening import Tls, bound, entrance, listening
+from .loudness import VolumeBook
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .station.accounts import OneTime
+from .station.audit_watch import AuditWatch
 from .station.content import ContentLimits, ContentStore
 from .station.database import sqlite_url
 from .station.emergency_log import EmergencyLog
@@ -80,6 +82,7 @@ class Memory:
     content: ContentStore
     emergencies: EmergencyLog
     keyring: Keyring
+    watch: AuditWatch
     first_login: OneTime | None
 
     async def check(self) -> str | None:
@@ -102,6 +105,7 @@ class Core:
     pump: Pump
     roster: SpeakerRoster
     distribution: Distribution
+    volumes: VolumeBook
     news: KeyNews
 
 
@@ -177,7 +181,10 @@ async def _memory(settings: Settings, clock: NodeClock, stack: contextlib.AsyncE
     stack.callback(content.close)
     emergencies = await EmergencyLog.open(folder / "journal", station)
     stack.push_async_callback(emergencies.close)
-    return Memory(folder, station, content, emergencies, keyring, first_login)
+    watch = AuditWatch(station, keyring, clock, version("loa"))
+    await watch.begin()
+    stack.push_async_callback(watch.end)
+    return Memory(folder, station, content, emergencies, keyring, watch, first_login)
 
 
 async def _core(
@@ -198,6 +205,8 @@ async def _core(
     roster = SpeakerRoster(keyring, clock, current, settings.latency_ms, settings.profile)
     roster.load({place.id: place for place in places}, await memory.station.speakers.list())
     news = KeyNews(keyring)
+    volumes = VolumeBook(memory.station.volumes, keyring.sign, clock, current)
+    await volumes.load()
     links = Links(
         clock=clock,
         node_key=lambda: keyring.node,
@@ -209,7 +218,7 @@ async def _core(
         udp=lambda: [(host, udp.port) for host in settings.advertise or [""]],
         greeting=greeting,
         wanted=lambda want: [*_wanted(air, want), *news.wanted(want)],
-        after_welcome=lambda _speaker, _place: news.messages(),
+        after_welcome=lambda speaker, place: [*news.messages(), *volumes.messages(speaker, place)],
     )
     udp = UdpPort(clock, links, roll.place_of, attachments, settings.host, settings.udp_port)
     stack.callback(udp.close, asyncio.get_running_loop())
@@ -226,7 +235,9 @@ async def _core(
     )
     links.retarget(territory)
     news.send_by(links)
-    return Core(air, roll, udp, links, Pump(air, distribution, clock), roster, distribution, news)
+    volumes.send_by(links)
+    pump = Pump(air, distribution, clock)
+    return Core(air, roll, udp, links, pump, roster, distribution, volumes, news)
 
 
 def _warm_up() -> None:
@@ -269,7 +280,8 @@ def _application(
         roll=core.roll,
         emergencies=memory.emergencies,
         credentials=core.roster,
-        network=LinkedSpeakers(core.roster, core.links, core.distribution, doors.paths),
+        network=LinkedSpeakers(core.roster, core.links, core.distribution, doors.paths, core.volumes),
+        volumes=core.volumes,
         tokens=doors.tokens,
         content=memory.content,
         clip=lambda name: StoredAudio.open(memory.folder / "content" / name),
@@ -305,6 +317,7 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             group.create_task(doors.whip.run(), name="whip"),
             group.create_task(memory.content.run(), name="content"),
             group.create_task(memory.emergencies.follow(), name="journal"),
+            group.create_task(memory.watch.run(), name="audit"),
             group.create_task(_tidy(core.air), name="tidy"),
         ]
         yield

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..clock import Clock
 from ..errors import NotFoundError
 from ..trust.keys import SigningKey
-from .audit_entry import NewEntry
+from .audit_entry import NewEntry, Scalar
 from .broadcast import Broadcast
 from .station import Station
 
@@ -50,7 +50,8 @@ class AuditWatch:
 
     async def begin(self) -> None:
         missed = await self._missed()
-        detail = {"software": self._software, "key": self._keys.node.public.key_id, "recovered": len(missed)}
+        key_id = self._keys.node.public.key_id
+        detail: dict[str, Scalar] = {"software": self._software, "key": key_id, "recovered": len(missed)}
         began = NewEntry(at_us=self._clock.now_us(), act=NODE_START, detail=detail)
         await self._station.audit.append([*missed, began])
         await self.sign()
