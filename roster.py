@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .clock import Clock
 from .errors import NotFoundError
+from .loudness import VolumeBook
 from .station.keyring import Keyring
 from .station.place import Place, inherited
 from .station.places import Places
@@ -62,15 +63,13 @@ class SpeakerRoster:
         if known is not None:
             return known[1]
         speaker = self._speakers.get(speaker_id)
-        if (
-            speaker is None
-            or speaker.state is not SpeakerState.ACTIVE
-            or speaker.place not in self._territory()
-        ):
+        if speaker is None or speaker.place not in self._territory():
             return None
         standing = self._standing(speaker)
         key = VerifyKey(bytes.fromhex(speaker.public_key))
-        enrolled = Enrolled(speaker.id, speaker.name, speaker.place, key, self._sign(speaker, standing))
+        barred = "" if speaker.state is SpeakerState.ACTIVE else speaker.state.value
+        placement = self._sign(speaker, standing)
+        enrolled = Enrolled(speaker.id, speaker.name, speaker.place, key, placement, barred)
         self._enrolled[speaker_id] = standing, enrolled
         return enrolled
 
@@ -81,10 +80,12 @@ class SpeakerRoster:
         except KeyError:
             raise NotFoundError(f"speaker {speaker_id} is not enrolled here") from None
 
-    def put(self, speaker: Speaker) -> None:
-        """It was enrolled, renamed or moved."""
+    def put(self, speaker: Speaker) -> bool:
+        """It was enrolled, let in, shut out, renamed or moved. True: another device is that speaker now."""
+        known = self._speakers.get(speaker.id)
         self._speakers[speaker.id] = speaker
         self._enrolled.pop(speaker.id, None)
+        return known is not None and known.public_key != speaker.public_key
 
     def drop(self, speaker_id: str) -> None:
         self._speakers.pop(speaker_id, None)
@@ -96,6 +97,12 @@ class SpeakerRoster:
         stale = [name for name, (standing, _) in self._enrolled.items() if self._now(name) != standing]
         for name in stale:
             del self._enrolled[name]
+        return stale
+
+    def unsigned(self) -> list[str]:
+        """Who signed the placements signs no more: forget them. Whose they were."""
+        stale = list(self._enrolled)
+        self._enrolled.clear()
         return stale
 
     # --- what an enrolling speaker is given
@@ -153,12 +160,18 @@ class LinkedSpeakers:
     """What follows on the links when somebody edits the territory. Implements `Network` for the web."""
 
     def __init__(
-        self, roster: SpeakerRoster, links: Links, distribution: Distribution, mount_paths: MountPaths
+        self,
+        roster: SpeakerRoster,
+        links: Links,
+        distribution: Distribution,
+        mount_paths: MountPaths,
+        volumes: VolumeBook,
     ) -> None:
         self._roster = roster
         self._links = links
         self._distribution = distribution
         self._mount_paths = mount_paths
+        self._volumes = volumes
 
     async def places_changed(self, territory: Territory, places: Mapping[str, Place]) -> None:
         """Whose placement has changed is told so, if it is linked."""
@@ -169,16 +182,20 @@ class LinkedSpeakers:
                 self._tell(speaker)
 
     def speaker_changed(self, speaker: Speaker) -> None:
-        self._roster.put(speaker)
+        if self._roster.put(speaker):
+            self._links.drop(speaker.id, "revoked")
         self._tell(speaker.id)
 
     def speaker_removed(self, speaker_id: str) -> None:
         self._roster.drop(speaker_id)
         self._links.drop(speaker_id, "revoked")
+        self._volumes.forget(speaker_id)
 
     def _tell(self, speaker_id: str) -> None:
         enrolled = self._roster.find(speaker_id)
-        if enrolled is None:
-            self._links.drop(speaker_id, "revoked")
-        else:
-            self._links.place(speaker_id, enrolled.placement)
+        if enrolled is None or enrolled.barred:
+            self._links.drop(speaker_id, enrolled.barred if enrolled else "revoked")
+            return
+        self._links.place(speaker_id, enrolled.placement)
+        for message in self._volumes.messages(speaker_id, enrolled.place):
+            self._links.tell(speaker_id, message)

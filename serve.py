@@ -282,6 +282,7 @@ def _application(
         credentials=core.roster,
         network=LinkedSpeakers(core.roster, core.links, core.distribution, doors.paths, core.volumes),
         volumes=core.volumes,
+        names=tuple(name.lower() for name in settings.advertise),
         tokens=doors.tokens,
         content=memory.content,
         clip=lambda name: StoredAudio.open(memory.folder / "content" / name),

@@ -1,7 +1,9 @@
 """One-time enrolment codes: who holds the secret of one may attach one speaker at the place it names.
 
 Laws: only the hash of a secret is stored (`trust.enrol.hash_secret`); a code is used once, by one key, before
-it expires; the same device that asks again because the answer was lost gets the same answer.
+it expires; the same device that asks again because the answer was lost gets the same answer. A key that is,
+or ever was, a speaker's enrols no second time, whatever its code, and is told so in words that say nothing
+about the code. What enrols waits for a person, unless the code says that one has approved it already.
 """
 
 from dataclasses import dataclass
@@ -9,19 +11,45 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ..errors import ConflictError, DeniedError, NotFoundError
-from .database import Database
-from .schema import EnrolmentCodeRow, PlaceRow, SpeakerRow
+from ..errors import ConflictError, DeniedError, NotFoundError, OperatorError
+from .database import Database, pieces
+from .ids import check_id, new_id
+from .schema import EnrolmentCodeRow, PlaceRow
 from .settings import TERRITORY_VERSION, bump
 from .speaker import NewSpeaker, Speaker, SpeakerState, check_device, check_key, clean_speaker_name
-from .speakers import add_speaker, get_speaker, speaker_by_key
+from .speakers import add_speaker, get_speaker, is_void, speaker_by_key, take_over
 
-CODE_TTL_US = 7 * 24 * 3600 * 1_000_000
+HOUR_US = 3_600_000_000
+CODE_TTL_US = 168 * HOUR_US
 """A week: time for a technician to climb the mast, not for a lost note to stay dangerous."""
+
+MAX_TTL_US = 2 * CODE_TTL_US
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """`replaces` is the speaker whose device the new one stands in for: the code takes over its place and
+    name. `approved`: a person who may has said beforehand that the device is let in at once.
+    """
+
+    hash: str
+    place: str
+    name: str
+    approved: bool = False
+    replaces: str | None = None
+    ttl_us: int = CODE_TTL_US
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean_speaker_name(self.name))
+        check_id(self.place, where="place of the enrolment code")
+        if not 0 < self.ttl_us <= MAX_TTL_US:
+            hours = MAX_TTL_US // HOUR_US
+            raise OperatorError(f"enrolment code: holds for {self.ttl_us} us, expected at most {hours} hours")
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentCode:
+    id: str
     hash: str
     place: str
     name: str
@@ -29,6 +57,8 @@ class EnrolmentCode:
     created_by: str | None
     used_at_us: int | None
     used_by: str | None
+    replaces: str | None
+    approved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,104 +80,99 @@ class Codes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(
-        self,
-        hash: str,
-        *,
-        place: str,
-        name: str,
-        now_us: int,
-        created_by: str | None = None,
-        ttl_us: int = CODE_TTL_US,
-    ) -> EnrolmentCode:
-        name = clean_speaker_name(name)
+    async def add(self, new: NewCode, *, now_us: int, created_by: str | None = None) -> EnrolmentCode:
+        """Unused codes that have expired go at the same time, so that they never pile up."""
+        row = EnrolmentCodeRow
         async with self._database.write() as session:
-            if await session.get(PlaceRow, place) is None:
+            await session.execute(sa.delete(row).where(row.used_at_us.is_(None), row.expires_us <= now_us))
+            if await session.get(PlaceRow, new.place) is None:
                 raise NotFoundError(
-                    f"place {place!r} does not exist; expected the place where the speaker will hang"
+                    f"place {new.place!r} does not exist; expected the place where the speaker will hang"
                 )
-            if await session.get(EnrolmentCodeRow, hash) is not None:
+            if await session.get(EnrolmentCodeRow, new.hash) is not None:
                 raise ConflictError("enrolment code: there is one with this secret; expected a fresh one")
-            row = EnrolmentCodeRow(
-                hash=hash,
-                place=place,
-                name=name,
-                expires_us=now_us + ttl_us,
+            if new.replaces is not None and (await get_speaker(session, new.replaces)).place != new.place:
+                raise ConflictError("enrolment code: the speaker has moved; expected its place as it is now")
+            made = EnrolmentCodeRow(
+                hash=new.hash,
+                id=new_id(),
+                place=new.place,
+                name=new.name,
+                expires_us=now_us + new.ttl_us,
                 created_by=created_by,
                 used_at_us=None,
                 used_by=None,
-                replaces=None,
-                approved=True,
+                replaces=new.replaces,
+                approved=new.approved,
             )
-            session.add(row)
-            return _value(row)
+            session.add(made)
+            return _value(made)
 
-    async def open(self, now_us: int) -> tuple[EnrolmentCode, ...]:
-        """Those that still wait for their speaker."""
-        row = EnrolmentCodeRow
-        waiting = (
-            sa.select(row).where(row.used_at_us.is_(None), row.expires_us > now_us).order_by(row.expires_us)
-        )
+    async def open(self, places: tuple[str, ...], now_us: int) -> tuple[EnrolmentCode, ...]:
+        """Those for speakers at exactly these places that still wait for their device."""
+        found: list[EnrolmentCode] = []
         async with self._database.read() as session:
-            return tuple(_value(found) for found in await session.scalars(waiting))
+            for some in pieces(places):
+                waiting = _waiting(now_us).where(EnrolmentCodeRow.place.in_(some))
+                found += [_value(row) for row in await session.scalars(waiting)]
+        return tuple(sorted(found, key=lambda code: (code.expires_us, code.id)))
+
+    async def get(self, code_id: str, now_us: int) -> EnrolmentCode:
+        """One that still waits for its device."""
+        async with self._database.read() as session:
+            row = await session.scalar(_waiting(now_us).where(EnrolmentCodeRow.id == code_id))
+        if row is None:
+            raise NotFoundError(f"enrolment code {code_id!r} does not exist; expected one that is open")
+        return _value(row)
+
+    async def cancel(self, code_id: str) -> None:
+        """Make an unused code void. One that is gone already is no error."""
+        row = EnrolmentCodeRow
+        async with self._database.write() as session:
+            await session.execute(sa.delete(row).where(row.id == code_id, row.used_at_us.is_(None)))
 
     async def redeem(self, hash: str, device: Device, *, now_us: int) -> Speaker:
-        """Enrol the device. A key that is known keeps its id and moves to the place of the new code.
+        """Enrol the device.
 
         DeniedError, always with the same words, when the code is unknown, expired or used by another key, so
-        that guessing teaches nothing.
+        that guessing teaches nothing. The device's own key is judged first.
         """
         async with self._database.write() as session:
-            code = await session.get(EnrolmentCodeRow, hash)
             known = await speaker_by_key(session, device.public_key)
-            if code is None:
+            if await is_void(session, device.public_key) or _blocked(known):
+                raise _barred()
+            code = await session.get(EnrolmentCodeRow, hash)
+            if known is not None:
+                if code is None or code.used_by != known.id:
+                    raise ConflictError(
+                        "this device is enrolled already; expected one that has made a key of its own"
+                    )
+                return known
+            if code is None or code.used_at_us is not None or code.expires_us <= now_us:
                 raise _no_good()
-            if code.used_at_us is not None:
-                if known is None or known.id != code.used_by:
-                    raise _no_good()
-                return _not_blocked(known)
-            if code.expires_us <= now_us:
-                raise _no_good()
-            speaker = await _enrol(session, code, device, known, now_us)
+            speaker = await _enrol(session, code, device, now_us)
             code.used_at_us, code.used_by = now_us, speaker.id
             await bump(session, TERRITORY_VERSION)
             return speaker
 
-    async def cancel(self, hash: str) -> None:
-        """Make an unused code void. One that is gone already is no error."""
-        row = EnrolmentCodeRow
-        async with self._database.write() as session:
-            await session.execute(sa.delete(row).where(row.hash == hash, row.used_at_us.is_(None)))
 
-    async def purge(self, now_us: int) -> int:
-        """Forget unused codes that have expired; returns how many."""
-        row = EnrolmentCodeRow
-        async with self._database.write() as session:
-            gone = await session.scalars(
-                sa.delete(row).where(row.used_at_us.is_(None), row.expires_us <= now_us).returning(row.hash)
-            )
-            return len(gone.all())
-
-
-async def _enrol(
-    session: AsyncSession, code: EnrolmentCodeRow, device: Device, known: Speaker | None, now_us: int
-) -> Speaker:
-    if known is None:
-        new = NewSpeaker(code.place, code.name, device.public_key, device.serial, device.software)
+async def _enrol(session: AsyncSession, code: EnrolmentCodeRow, device: Device, now_us: int) -> Speaker:
+    state = SpeakerState.ACTIVE if code.approved else SpeakerState.PENDING
+    new = NewSpeaker(code.place, code.name, device.public_key, device.serial, device.software, state=state)
+    if code.replaces is None:
         return await add_speaker(session, new, now_us)
-    _not_blocked(known)
-    await session.execute(
-        sa.update(SpeakerRow)
-        .where(SpeakerRow.id == known.id)
-        .values(place=code.place, name=code.name, serial=device.serial, software=device.software)
-    )
-    return await get_speaker(session, known.id)
+    code.used_at_us = now_us
+    await session.flush()
+    return await take_over(session, code.replaces, new, now_us)
 
 
-def _not_blocked(speaker: Speaker) -> Speaker:
-    if speaker.state is SpeakerState.BLOCKED:
-        raise DeniedError(f"speaker {speaker.name!r} ({speaker.id}) is blocked; expected one that is allowed")
-    return speaker
+def _blocked(speaker: Speaker | None) -> bool:
+    return speaker is not None and speaker.state is SpeakerState.BLOCKED
+
+
+def _waiting(now_us: int) -> sa.Select[EnrolmentCodeRow]:
+    row = EnrolmentCodeRow
+    return sa.select(row).where(row.used_at_us.is_(None), row.expires_us > now_us)
 
 
 def _no_good() -> DeniedError:
@@ -156,7 +181,22 @@ def _no_good() -> DeniedError:
     )
 
 
+def _barred() -> DeniedError:
+    return DeniedError(
+        "this device is let in no more (it was blocked, removed or replaced); expected another device"
+    )
+
+
 def _value(row: EnrolmentCodeRow) -> EnrolmentCode:
     return EnrolmentCode(
-        row.hash, row.place, row.name, row.expires_us, row.created_by, row.used_at_us, row.used_by
+        row.id,
+        row.hash,
+        row.place,
+        row.name,
+        row.expires_us,
+        row.created_by,
+        row.used_at_us,
+        row.used_by,
+        row.replaces,
+        row.approved,
     )

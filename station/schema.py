@@ -92,6 +92,7 @@ class EnrolmentCodeRow(Base):
     __tablename__ = "enrolment_code"
 
     hash: Mapped[str] = mapped_column(String(128), primary_key=True)
+    id: Mapped[str] = mapped_column(ID, unique=True)
     place: Mapped[str] = mapped_column(ForeignKey("place.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(120))
     expires_us: Mapped[int] = mapped_column(TIME)

@@ -1,15 +1,18 @@
 """A loudspeaker cluster as the station keeps it. Values, valid from construction.
 
-Laws: the id is permanent; the public key is the speaker: whoever holds its private half is that speaker.
+Laws: the id is permanent; the public key is the device: whoever holds its private half is that speaker; a
+device that was replaced, and so its key, is never that speaker again. Only an active speaker gets a link.
 """
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from ..errors import OperatorError
+from ..errors import ConflictError, OperatorError
+from ..trust.keys import VerifyKey
 from .ids import check_id
 from .text import clean_name
 
@@ -21,8 +24,39 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 class SpeakerState(StrEnum):
     """Whether it may attach. What it is doing just now is known to the streamer, not to the database."""
 
+    PENDING = "pending"
+    """Enrolled; a person has yet to say that it is the device that was meant."""
     ACTIVE = "active"
     BLOCKED = "blocked"
+
+
+class SpeakerStep(StrEnum):
+    """What a person decides about a speaker."""
+
+    APPROVE = "approve"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+
+
+_STEPS: Mapping[tuple[SpeakerState, SpeakerStep], SpeakerState] = {
+    (SpeakerState.PENDING, SpeakerStep.APPROVE): SpeakerState.ACTIVE,
+    (SpeakerState.ACTIVE, SpeakerStep.APPROVE): SpeakerState.ACTIVE,
+    (SpeakerState.PENDING, SpeakerStep.BLOCK): SpeakerState.BLOCKED,
+    (SpeakerState.ACTIVE, SpeakerStep.BLOCK): SpeakerState.BLOCKED,
+    (SpeakerState.BLOCKED, SpeakerStep.BLOCK): SpeakerState.BLOCKED,
+    (SpeakerState.BLOCKED, SpeakerStep.UNBLOCK): SpeakerState.ACTIVE,
+    (SpeakerState.ACTIVE, SpeakerStep.UNBLOCK): SpeakerState.ACTIVE,
+}
+"""What was decided already may be decided again: two people press the same button."""
+
+
+def after(state: SpeakerState, step: SpeakerStep) -> SpeakerState:
+    """ConflictError when that step does not fit: nobody approves a blocked speaker by mistake."""
+    found = _STEPS.get((state, step))
+    if found is None:
+        fitting = ", ".join(other for (was, other) in _STEPS if was is state)
+        raise ConflictError(f"speaker: it is {state}, so it cannot be told to {step}; expected {fitting}")
+    return found
 
 
 class Nowhere(StrEnum):
@@ -62,6 +96,7 @@ class NewSpeaker:
     lat: float | None = None
     lon: float | None = None
     id: str | None = None
+    state: SpeakerState = SpeakerState.ACTIVE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_speaker_name(self.name))
@@ -82,7 +117,6 @@ class SpeakerChange:
     place: str | None = None
     notes: str | None = None
     position: tuple[float, float] | Literal[Nowhere.NOWHERE] | None = None
-    state: SpeakerState | None = None
 
     def __post_init__(self) -> None:
         if self.name is not None:
@@ -104,6 +138,10 @@ def check_key(public_key: str) -> None:
         raise OperatorError(
             f"public key of the speaker: {public_key[:80]!r}; expected 64 lower-case hex digits"
         )
+    try:
+        VerifyKey(bytes.fromhex(public_key))
+    except ValueError as error:
+        raise OperatorError(f"public key of the speaker: {error}; expected an honest key") from error
 
 
 def check_device(serial: str, software: str) -> None:

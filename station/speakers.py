@@ -1,7 +1,7 @@
 """The speakers that were ever enrolled.
 
-Laws: one speaker per public key; each at a place that exists. Deleting a speaker leaves the play log as it
-is.
+Laws: one speaker per public key; each at a place that exists. A key that was a speaker's and is no more (it
+was removed or replaced) is void for ever. Deleting a speaker leaves the play log as it is.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ..errors import ConflictError, NotFoundError
 from .database import Database, pieces, stream
 from .ids import new_id
-from .schema import PlaceRow, SpeakerRow
+from .schema import EnrolmentCodeRow, PlaceRow, SpeakerKeyRow, SpeakerRow
 from .settings import TERRITORY_VERSION, bump
-from .speaker import NewSpeaker, Nowhere, Speaker, SpeakerChange, SpeakerState
+from .speaker import NewSpeaker, Nowhere, Speaker, SpeakerChange, SpeakerState, SpeakerStep, after
+from .volumes import forget_volume
 
 
 class Speakers:
-    """Owns the table `speaker`."""
+    """Owns the tables `speaker` and `speaker_key`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,7 +67,6 @@ class Speakers:
                 ("name", change.name),
                 ("place", change.place),
                 ("notes", change.notes),
-                ("state", change.state),
             )
             if value is not None
         }
@@ -74,9 +74,11 @@ class Speakers:
             position = (None, None) if isinstance(change.position, Nowhere) else change.position
             fields["lat"], fields["lon"] = position
         async with self._database.write() as session:
-            await get_speaker(session, speaker_id)
+            known = await get_speaker(session, speaker_id)
             if change.place is not None:
                 await _need_place(session, change.place)
+                if change.place != known.place:
+                    await drop_replacements(session, speaker_id)
                 await bump(session, TERRITORY_VERSION)
             if fields:
                 await session.execute(
@@ -84,9 +86,21 @@ class Speakers:
                 )
             return await get_speaker(session, speaker_id)
 
-    async def delete(self, speaker_id: str) -> None:
+    async def step(self, speaker_id: str, step: SpeakerStep) -> Speaker:
+        """ConflictError when the speaker is in no state for it (`speaker.after`)."""
         async with self._database.write() as session:
-            await get_speaker(session, speaker_id)
+            state = after((await get_speaker(session, speaker_id)).state, step)
+            await session.execute(
+                sa.update(SpeakerRow).where(SpeakerRow.id == speaker_id).values(state=state.value)
+            )
+            return await get_speaker(session, speaker_id)
+
+    async def delete(self, speaker_id: str, *, now_us: int) -> None:
+        """Its key is void."""
+        async with self._database.write() as session:
+            known = await get_speaker(session, speaker_id)
+            _void(session, known, now_us, "removed")
+            await forget_volume(session, speaker_id)
             await session.execute(sa.delete(SpeakerRow).where(SpeakerRow.id == speaker_id))
 
     async def seen(self, when_us: Mapping[str, int]) -> None:
@@ -111,6 +125,43 @@ async def get_speaker(session: AsyncSession, speaker_id: str) -> Speaker:
 async def speaker_by_key(session: AsyncSession, public_key: str) -> Speaker | None:
     row = (await session.execute(_select().where(SpeakerRow.public_key == public_key))).one_or_none()
     return _value(*row) if row is not None else None
+
+
+async def is_void(session: AsyncSession, public_key: str) -> bool:
+    """Whether a speaker that was removed or replaced had this key."""
+    return await session.get(SpeakerKeyRow, public_key) is not None
+
+
+async def take_over(session: AsyncSession, speaker_id: str, new: NewSpeaker, now_us: int) -> Speaker:
+    """Another device is this speaker from now on: id, place, name, notes and history stay, the old key is
+    void. In the caller's transaction.
+    """
+    known = await get_speaker(session, speaker_id)
+    await _need_free(session, (new,))
+    _void(session, known, now_us, "replaced")
+    await session.execute(
+        sa.update(SpeakerRow)
+        .where(SpeakerRow.id == speaker_id)
+        .values(
+            public_key=new.public_key,
+            serial=new.serial,
+            software=new.software,
+            state=new.state.value,
+            enrolled_at_us=now_us,
+        )
+    )
+    await drop_replacements(session, speaker_id)
+    return await get_speaker(session, speaker_id)
+
+
+async def drop_replacements(session: AsyncSession, speaker_id: str) -> None:
+    """Void the unused codes that would put another device in its place."""
+    row = EnrolmentCodeRow
+    await session.execute(sa.delete(row).where(row.replaces == speaker_id, row.used_at_us.is_(None)))
+
+
+def _void(session: AsyncSession, speaker: Speaker, now_us: int, why: str) -> None:
+    session.add(SpeakerKeyRow(public_key=speaker.public_key, speaker=speaker.id, until_us=now_us, why=why))
 
 
 async def add_speaker(session: AsyncSession, new: NewSpeaker, now_us: int) -> Speaker:
@@ -143,7 +194,7 @@ def _made(new: NewSpeaker, now_us: int) -> Speaker:
         new.notes,
         new.lat,
         new.lon,
-        SpeakerState.ACTIVE,
+        new.state,
         now_us,
         None,
     )
@@ -165,6 +216,13 @@ async def _need_free(session: AsyncSession, news: Sequence[NewSpeaker]) -> None:
         known = await session.execute(sa.select(column, row.name).where(column.in_(wanted)).limit(1))
         for value, name in known:
             raise ConflictError(f"speaker {what} {value} is taken, by {name!r}; expected a new one")
+    voided = sa.select(SpeakerKeyRow.public_key).where(
+        SpeakerKeyRow.public_key.in_([new.public_key for new in news])
+    )
+    for key in await session.scalars(voided.limit(1)):
+        raise ConflictError(
+            f"speaker key {key} is void, its speaker was removed or replaced; expected a new one"
+        )
 
 
 async def _need_place(session: AsyncSession, place_id: str) -> None:

@@ -175,6 +175,12 @@ class Links:
         lane = Lane.URGENT if urgent else Lane.CONTROL
         return self._post(list(self._register), lane, message, perishable=False)
 
+    def tell(self, speaker_id: str, message: bytes) -> None:
+        """Hand a control message to one speaker, if it is linked."""
+        link = self._register.find(speaker_id)
+        if link is not None:
+            self._say(link, message)
+
     def place(self, speaker_id: str, placement: Statement) -> None:
         """The speaker has a new placement: tell it, and what is on air there, if it is linked."""
         link = self._register.find(speaker_id)

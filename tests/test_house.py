@@ -25,6 +25,7 @@ FLOORS = {
     "web": 6,
     "bench": 10,
     "check": 7,
+    "loudness": 6,
     "roster": 7,
     "key_news": 7,
     "gauges": 7,

@@ -118,6 +118,10 @@ class BroadcastState(StrEnum):
 
 
 class SpeakerState(StrEnum):
+    """`pending` waits for a person's approval; neither it nor a `blocked` one has a link."""
+
+    PENDING = "pending"
+    BLOCKED = "blocked"
     ONLINE = "online"
     OFFLINE = "offline"
     FAULT = "fault"

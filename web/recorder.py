@@ -242,7 +242,7 @@ class Recorder:
 
     async def _write_override(self, step: _Override) -> None:
         """In pieces: a province made in one go would hold the loop. Half written, it is written again."""
-        speakers = list(self._directory.speakers_at(step.places))
+        speakers = list(self._directory.admitted_at(step.places))
         for start in range(0, len(speakers), SPEAKERS_AT_ONCE):
             some = speakers[start : start + SPEAKERS_AT_ONCE]
             if step.before is not None:

@@ -1,26 +1,12 @@
-"""The loudspeakers: their state, editing them, and how a new one joins."""
+"""The loudspeakers: their state, editing them, letting them in and shutting them out."""
 
-import base64
 from collections.abc import Iterator
+from typing import Literal
 
-from ..errors import OperatorError, ProtocolError
-from ..station.codes import Device
-from ..station.speaker import SpeakerChange
-from ..trust.enrol import SECRET_BYTES, hash_secret, make_code, parse_code
+from ..station.speaker import Nowhere, SpeakerChange, SpeakerStep
 from .call import Call
-from .model import moment
-from .problem import HttpError
-from .rate_limit import address_key
 from .route import Listing
-from .territory_models import (
-    EnrolIn,
-    EnrolmentIn,
-    EnrolmentOut,
-    EnrolOut,
-    SpeakerOut,
-    SpeakerPatch,
-    SpeakerQuery,
-)
+from .territory_models import SpeakerOut, SpeakerPatch, SpeakerQuery
 
 
 async def list_speakers(call: Call, query: SpeakerQuery) -> Listing[SpeakerOut]:
@@ -46,83 +32,37 @@ async def change_speaker(call: Call, body: SpeakerPatch) -> SpeakerOut:
     return call.desk.view.speaker(changed)
 
 
-def _position(body: SpeakerPatch) -> tuple[float, float] | None:
-    if body.lat is None and body.lon is None:
-        return None
-    if body.lat is None or body.lon is None:
-        raise OperatorError("position: one of lat and lon, expected both or neither")
-    return body.lat, body.lon
+def _position(body: SpeakerPatch) -> tuple[float, float] | Literal[Nowhere.NOWHERE] | None:
+    if body.position is not None:
+        return body.position.lat, body.position.lon
+    return Nowhere.NOWHERE if "position" in body.model_fields_set else None
+
+
+async def approve_speaker(call: Call) -> SpeakerOut:
+    """It is the device that was meant: it gets its link, and sounds what is on air."""
+    return await _step(call, SpeakerStep.APPROVE)
+
+
+async def block_speaker(call: Call) -> SpeakerOut:
+    """Its link ends at once, and it gets no other until it is unblocked."""
+    return await _step(call, SpeakerStep.BLOCK)
+
+
+async def unblock_speaker(call: Call) -> SpeakerOut:
+    return await _step(call, SpeakerStep.UNBLOCK)
+
+
+async def _step(call: Call, step: SpeakerStep) -> SpeakerOut:
+    speaker = call.desk.directory.speaker(call.id)
+    call.require([speaker.place])
+    changed = await call.desk.station.speakers.step(call.id, step)
+    call.desk.speaker_changed(changed)
+    return call.desk.view.speaker(changed)
 
 
 async def remove_speaker(call: Call) -> None:
-    """It will not be believed any more."""
+    """Its key is void for ever: the device comes back only with a new one and a new code."""
     speaker = call.desk.directory.speaker(call.id)
     call.require([speaker.place])
-    await call.desk.station.speakers.delete(speaker.id)
+    await call.desk.station.speakers.delete(speaker.id, now_us=call.desk.clock.now_us())
     call.desk.speaker_removed(speaker.id)
-
-
-async def make_enrolment(call: Call, body: EnrolmentIn) -> EnrolmentOut:
-    """The code is shown once: only its hash is kept."""
-    desk = call.desk
-    place = desk.directory.place(body.place)
-    call.require([place.id])
-    text = make_code(desk.services.credentials.roots()[0])
-    stored = await desk.station.codes.add(
-        hash_secret(parse_code(text).secret),
-        place=place.id,
-        name=body.name,
-        now_us=desk.clock.now_us(),
-        created_by=call.person.id,
-    )
-    return EnrolmentOut(
-        code=text,
-        expires=moment(stored.expires_us),
-        command=enrol_command(
-            str(call.request.url.origin()), text, own_certificate=desk.services.own_certificate
-        ),
-        place=place.id,
-        name=stored.name,
-    )
-
-
-def enrol_command(node: str, code: str, *, own_certificate: bool) -> str:
-    """What to type at the loudspeaker. The code pins the root, so a node that made its own certificate may be
-    taken at its word: what is not signed below that root never sounds.
-    """
-    unchecked = " --no-check-tls" if own_certificate and node.startswith("https:") else ""
-    return f"loa speaker --node {node} --enrol {code} --state /var/lib/loa-speaker{unchecked}"
-
-
-async def enrol(call: Call, body: EnrolIn) -> EnrolOut:
-    """For devices: a one-time code instead of a log-in."""
-    desk, address = call.desk, address_key(call.request.remote)
-    now_us = desk.clock.now_us()
-    wait_s = desk.enrolments.wait_s(address, now_us)
-    if wait_s:
-        raise HttpError(
-            429, "too many enrolments", "enrol", f"another try in {wait_s} s", {"Retry-After": str(wait_s)}
-        )
-    desk.enrolments.spend(address, now_us)
-    device = Device(body.public_key, body.serial, body.software)
-    speaker = await desk.station.codes.redeem(hash_secret(_secret(body.secret)), device, now_us=now_us)
-    desk.speaker_changed(speaker)
-    credentials = desk.services.credentials
-    return EnrolOut(
-        speaker=speaker.id,
-        roots=[root.raw.hex() for root in credentials.roots()],
-        chain=list(credentials.chain()),
-        placement=base64.b64encode(credentials.placement(speaker)).decode(),
-        link=desk.services.link_path,
-    )
-
-
-def _secret(text: str) -> bytes:
-    """Hex; ProtocolError when it is anything else."""
-    try:
-        secret = bytes.fromhex(text)
-    except ValueError as error:
-        raise ProtocolError(f"secret: no hex digits, expected {SECRET_BYTES * 2}") from error
-    if len(secret) != SECRET_BYTES:
-        raise ProtocolError(f"secret: {len(secret)} bytes, expected {SECRET_BYTES}")
-    return secret

@@ -42,7 +42,8 @@ def routes() -> tuple[Route, ...]:
         *_volume(),
         *_content(),
         *_air(),
-        *_audit(), *_probes(),
+        *_audit(),
+        *_probes(),
     )
 
 

@@ -36,6 +36,9 @@ class PlaceOut(Out):
     online: int
     faulty: int
     playing: Playing | None = Field(description="what a speaker at this very place plays")
+    in_scope: bool = Field(
+        description="false: above what one may see; then only what it is called and where it is are told"
+    )
 
 
 class PlaceIn(In):
@@ -67,7 +70,11 @@ class SpeakerOut(Out):
     place: Id
     name: str
     serial: str
+    software: str
     notes: str
+    key: str = Field(
+        description="begin of its key's id, in two groups: the device shows the same when it enrols"
+    )
     lat: float | None
     lon: float | None
     enrolled_at: Moment | None
@@ -79,46 +86,22 @@ class SpeakerOut(Out):
     last_seen: Moment | None
 
 
+class Position(In):
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+
 class SpeakerPatch(In):
+    """Fields left out stay; position null takes it off the map."""
+
     name: Name | None = None
     place: Id | None = None
     notes: Annotated[str, StringConstraints(max_length=2000)] | None = None
-    lat: Annotated[float, Field(ge=-90, le=90)] | None = None
-    lon: Annotated[float, Field(ge=-180, le=180)] | None = None
+    position: Position | None = None
 
 
 class SpeakerQuery(In):
     place: Id | None = Field(default=None, description="only those of this place and everything below it")
-
-
-class EnrolmentIn(In):
-    place: Id
-    name: Name
-
-
-class EnrolmentOut(Out):
-    code: str = Field(description="one-time code, to be typed at the loudspeaker")
-    expires: Moment
-    command: str = Field(description="what to run at a loudspeaker that runs Loa")
-    place: Id
-    name: str
-
-
-class EnrolIn(In):
-    """What a device sends with its one-time code. It has made its key pair itself."""
-
-    secret: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    public_key: Hex32
-    serial: Annotated[str, StringConstraints(max_length=120)] = ""
-    software: Annotated[str, StringConstraints(max_length=120)] = ""
-
-
-class EnrolOut(Out):
-    speaker: Id
-    roots: list[Hex32] = Field(description="raw Ed25519 public keys of the roots, in hex")
-    chain: list[str] = Field(description="grants (JWT) from below the root down to the node")
-    placement: str = Field(description="signed statement, MessagePack, base64")
-    link: str = Field(description="path of the control link on this node")
 
 
 class ReachOut(Out):

@@ -20,6 +20,7 @@ from loa.codecs.mp3 import MP3_FRAME_BYTES
 from loa.codecs.opus import OPUS_PACKET_BYTES
 from loa.codecs.stored import MP3_FILE, OPUS_FILE, StoredAudio
 from loa.errors import MediaError
+from loa.loudness import VolumeBook
 from loa.station.content import ContentStore
 from loa.station.database import sqlite_url
 from loa.station.emergency_log import EmergencyLog
@@ -36,6 +37,7 @@ from loa.streamer.microphone import MicrophoneSource
 from loa.streamer.presence import Roll
 from loa.streamer.territory import Territory
 from loa.trust.keys import SigningKey, VerifyKey
+from loa.trust.statements import sign_statement
 from loa.web.application import DESK, create_app
 from loa.web.desk import Desk
 from loa.web.directory import as_line
@@ -44,6 +46,9 @@ from loa.web.openapi import document
 from loa.web.services import Services
 
 App = TestClient[Any, Any]
+
+REGISTRAR = SigningKey.generate()
+"""Who may order volumes."""
 
 
 class Server(TestServer):
@@ -236,6 +241,9 @@ def services(
         clip=lambda folder: StoredAudio.open(shelf.folder(folder)),
         credentials=Credentials(),
         network=network,
+        volumes=VolumeBook(
+            station.volumes, lambda order: sign_statement(order, REGISTRAR), clock, lambda: air.territory
+        ),
         tokens=MicrophoneTokens(clock),
         registry=CollectorRegistry(),
         dist=tmp_path / "dist",
