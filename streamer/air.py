@@ -126,6 +126,10 @@ class Air:
     def get(self, broadcast_id: str) -> OnAir:
         return self._view(self._find(broadcast_id))
 
+    def winning_slices(self, broadcast_id: str) -> Sequence[Slice]:
+        """Where it is the highest, in the order of the line; nowhere when it is not on air."""
+        return tuple(self._arbiter.segments(broadcast_id))
+
     def playing_at(self, place_id: str) -> OnAir | None:
         """What a speaker at this very place plays now."""
         winner = self._arbiter.winner_at(self.territory.index(place_id))

@@ -28,6 +28,7 @@ MaxSeconds = Annotated[int, Field(ge=1, le=24 * 3600)]
 
 class ProgramOut(Out):
     id: Id
+    place: Id = Field(description="whose it is; who is at or below it, or above, may hear and air it")
     title: str
     kind: str
     state: ProgramState
@@ -42,6 +43,9 @@ class ProgramOut(Out):
 class UploadForm(In):
     """Fields of the multipart form; `file` is the audio itself."""
 
+    place: Id | None = Field(
+        default=None, description="before the file; left out: the highest place where one may keep programs"
+    )
     title: Title | None = Field(default=None, description="the file's name when left out")
     file: Annotated[str, StringConstraints(), Field(json_schema_extra={"format": "binary"})]
 

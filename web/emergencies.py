@@ -6,17 +6,21 @@ the journal; the database comes after (the emergency log sees to it). Stopping t
 press.
 """
 
+from functools import partial
+
 from ..codecs.tones import Chime
 from ..errors import ConflictError, OperatorError
+from ..station.act import Act
 from ..streamer.broadcast import OnAir, Order, Resume, ToneSource
 from ..wire.datagram import EndReason
 from ..wire.rank import BroadcastClass, Origin, Severity
-from .air_models import EmergencyIn, StartedOut, StoppedOut, StopQuery
+from .air_models import EmergencyIn, FileSourceIn, StartedOut, StoppedOut, StopQuery
 from .airing import alert
 from .call import Call
 from .order_rules import acting_place, lasting_s, read_targets
 from .ordering import Material, material, new_id, outranked, started
 from .problem import HttpError
+from .sight import find_on_air, find_program, knows
 
 ALL_CLEAR_S = 60
 """The signal takes seconds; this is when it must be over whatever happens."""
@@ -25,9 +29,13 @@ ALL_CLEAR_S = 60
 async def start_emergency(call: Call, body: EmergencyIn) -> StartedOut:
     """On air at once, over everything at its targets; answered when it is in the synced journal."""
     desk, territory = call.desk, call.desk.air.territory
-    targets = read_targets(body.targets, territory)
-    at = acting_place(body.at, targets, territory)
+    call.act = Act.DRILL if body.drill else Act.ALERT
+    known = partial(knows, call)
+    targets = read_targets(body.targets, territory, known)
+    at = acting_place(body.at, targets, territory, known)
     call.require([at, *targets])
+    if isinstance(body.source, FileSourceIn):
+        find_program(call, body.source.program)
     last_s = lasting_s(BroadcastClass.EMERGENCY, body.max_s)
     made_of = await material(desk, body.source, lasting_s=last_s, emergency=True)
     order = Order(
@@ -46,7 +54,7 @@ async def start_emergency(call: Call, body: EmergencyIn) -> StartedOut:
         drill=body.drill,
     )
     on_air = await alert(desk, order, made_of, call.person.id)
-    return started(desk, on_air, await outranked(desk, on_air))
+    return started(desk, on_air, await outranked(desk, on_air, desk.authority.scope(call.person, Act.SEE)))
 
 
 async def _journal_end(call: Call) -> None:
@@ -62,14 +70,17 @@ async def _journal_end(call: Call) -> None:
 
 
 async def stop_emergency(call: Call, query: StopQuery) -> StoppedOut:
-    """One person, one press. Answered when the end is in the synced journal."""
+    """One person, one press, and the right to it where it was raised: a commune cannot stop the province's.
+
+    Answered when the end is in the synced journal.
+    """
     desk = call.desk
-    on_air = desk.air.get(call.id)
+    on_air = find_on_air(call)
     if on_air.order.cls is not BroadcastClass.EMERGENCY:
         raise ConflictError(
             f"broadcast {call.id} is no emergency, expected DELETE /api/v1/broadcasts/{call.id}"
         )
-    call.require(on_air.order.targets)
+    call.require([on_air.order.issuer_place, *on_air.order.targets])
     ended = desk.air.stop(call.id, EndReason.STOPPED)
     all_clear = await _all_clear(call, ended) if query.all_clear else None
     await _journal_end(call)

@@ -53,6 +53,11 @@ class EventQueue:
         self.closed = True
         self._some.set()
 
+    def renew(self) -> None:
+        """Whoever waits in `take` goes on, and finds that a snapshot is due."""
+        self.stale = True
+        self._some.set()
+
     def start_over(self) -> None:
         """Forget what waits: a snapshot comes instead."""
         self.take_now()

@@ -1,8 +1,8 @@
 """Server-sent events (WHATWG HTML 9.2): a snapshot, then what changes, for as long as the page is open.
 
 Laws: a client that reads too slowly is given a fresh snapshot instead of what it missed, and one that reads
-nothing for `WRITE_S` is cut off; a stream ends with its session; silence is broken by a comment, so that a
-dead line is noticed at both ends.
+nothing for `WRITE_S` is cut off; a stream ends with its session, or when there is nothing left to see;
+silence is broken by a comment, so that a dead line is noticed at both ends.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from ..errors import NotFoundError
 from .call import Call
 from .event_hub import Client
 from .guard import set_headers
 from .live_models import EventQuery
+from .sight import find_place
 
 HEARTBEAT_S = 15.0
 """Below the 30 s after which phone networks and proxies forget a silent connection."""
@@ -25,13 +25,11 @@ WRITE_BYTES = 64 * 1024
 
 async def live_events(call: Call, query: EventQuery) -> web.StreamResponse:
     """Server-sent events; each is a LiveEvent. First `hello`, then everything as it is now, then changes."""
-    if query.place is not None and query.place not in call.desk.air.territory:
-        raise NotFoundError(f"place {query.place!r} does not exist, expected the id of one to watch")
-    call.require([query.place] if query.place else [])
+    call.require([find_place(call, query.place).id] if query.place else [])
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    with call.desk.hub.client(query.place) as client:
+    with call.desk.hub.client(call.person, query.place) as client:
         set_headers(call.request, response)
         await response.prepare(call.request)
         try:
@@ -47,12 +45,16 @@ async def live_events(call: Call, query: EventQuery) -> web.StreamResponse:
 
 async def _stream(call: Call, client: Client, response: web.StreamResponse) -> None:
     client.queue.stale = True
-    while not client.queue.closed and call.desk.sessions.known(call.person.token) is not None:
+    while not (client.queue.closed or client.scope.nothing) and _known(call):
         if client.queue.stale:
             client.queue.start_over()
             async for event in call.desk.feed.snapshot(client):
                 await _write(response, [event])
         await _write(response, await _next(client))
+
+
+def _known(call: Call) -> bool:
+    return call.desk.sessions.known(call.person.token) is not None
 
 
 async def _next(client: Client) -> list[bytes]:

@@ -8,8 +8,12 @@ all. Every event says what is now, so a mark may be made twice and costs one eve
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import cache
+from typing import TypeVar
 
 from ..clock import Clock
+from ..errors import NotFoundError
+from ..station.speaker import SpeakerState as Admission
 from ..streamer.air import Air
 from ..streamer.broadcast import (
     AirEvent,
@@ -21,16 +25,16 @@ from ..streamer.broadcast import (
     Overridden,
 )
 from ..streamer.presence import Presence, PresenceEvent, Roll, SpeakerReported
+from ..streamer.territory import Territory
 from .breath import Breath
 from .census import Census, Standing
 from .directory import Directory
-from .event_hub import Client, EventHub, event_bytes
+from .event_hub import Client, EventHub
 from .ledger import Ledger
 from .live_models import (
     BroadcastEvent,
     HelloEvent,
     LevelEvent,
-    PlacesEvent,
     ProgramEvent,
     ProgramGoneEvent,
     ReachEvent,
@@ -39,11 +43,15 @@ from .live_models import (
 )
 from .model import SpeakerState, moment
 from .reach_book import ReachBook
+from .reach_line import ReachLine
+from .scope import Scope
+from .telling import PlacesTelling, Telling, event_bytes, whole
 from .view import View, speaker_state
 
 TICK_S = 0.1
 """A meter that moves ten times a second looks alive; and an emergency's datagrams are long gone by then."""
 
+T = TypeVar("T")
 CHUNK = 100
 """Places or speakers in one event: about 0.5 ms to make, 15 KB to send."""
 
@@ -79,7 +87,8 @@ class Feed:
         self._levels: dict[str, LevelHeard] = {}
         self._places: dict[str, None] = {}
         self._speakers: dict[str, None] = {}
-        self._programs: dict[str, None] = {}
+        self._programs: dict[str, str] = {}
+        """And the place of each, which one that is gone no longer has."""
         self._territory = False
 
     # --- what marks
@@ -117,6 +126,10 @@ class Feed:
         speaker = self._directory.speakers.get(speaker_id)
         if speaker is None:
             return
+        if speaker.state is not Admission.ACTIVE:
+            self._census.remove(speaker_id)
+            self._mark_above(speaker.place)
+            return
         standing = self._roll.states.get(speaker_id)
         online = standing is not None and standing.presence is Presence.ONLINE
         faulty = online and speaker_state(standing, speaker) is SpeakerState.FAULT
@@ -124,7 +137,14 @@ class Feed:
             self._mark_above(speaker.place)
 
     def program_changed(self, program_id: str) -> None:
-        self._programs[program_id] = None
+        """Once more before it is dropped: who may know of it is then still known."""
+        program = self._directory.programs.get(program_id)
+        if program is not None:
+            self._programs[program_id] = program.place
+        self._wake.set()
+
+    def scopes_changed(self) -> None:
+        """What people may see is not what it was."""
         self._wake.set()
 
     def territory_changed(self) -> None:
@@ -170,9 +190,11 @@ class Feed:
         if not len(self._hub):
             self._forget()
             return
+        self._hub.follow()
         if self._territory:
             self._territory = False
-            self._hub.publish("territory", TerritoryEvent(version=self._directory.version))
+            changed = TerritoryEvent(version=self._directory.version)
+            await self._hub.publish("territory", whole(changed), breath)
         await self._tell_air(breath)
         await self._tell_places(breath)
         await self._tell_speakers(breath)
@@ -184,14 +206,20 @@ class Feed:
         await self.count_ordered(breath)
         now = moment(self._clock.now_us())
         yield event_bytes(HelloEvent(now=now, clock_id=self._clock_id, software=self._software))
+        scope = client.scope
         for on_air in self._air.on_air():
-            yield event_bytes(BroadcastEvent(broadcast=self._view.broadcast(on_air)))
+            told = self._broadcast(on_air)(scope)
+            if told is not None:
+                yield told
             await breath.take()
-        for chunk in _chunks(self._air.territory.ids):
-            yield event_bytes(PlacesEvent(places=[self._view.place_live(place) for place in chunk]))
-            await breath.take()
-        if client.watched is not None:
-            async for speakers in self._speakers_of(client.watched, breath):
+        for a, b in scope.slices:
+            for chunk in _chunks(range(a, b)):
+                told = self._places_at(scope.territory, chunk)(scope)
+                if told is not None:
+                    yield told
+                await breath.take()
+        if client.watching is not None:
+            async for speakers in self._speakers_of(client.watching, breath):
                 yield event_bytes(speakers)
 
     async def count_ordered(self, breath: Breath) -> None:
@@ -202,7 +230,7 @@ class Feed:
             names: set[str] = set()
             for a, b in territory.covering(on_air.order.targets):
                 for chunk in _chunks(territory.ids[a:b]):
-                    names.update(speaker.id for speaker in self._directory.speakers_at(chunk))
+                    names.update(speaker.id for speaker in self._directory.admitted_at(chunk))
                     await breath.take()
             self._reach_book.order(on_air.order.id, frozenset(names))
             self._reach.add(on_air.order.id)
@@ -211,16 +239,44 @@ class Feed:
         broadcasts, self._broadcasts = self._broadcasts, {}
         for name, on_air in broadcasts.items():
             self._reach.discard(name)
-            self._hub.publish(f"broadcast:{name}", BroadcastEvent(broadcast=self._view.broadcast(on_air)))
-            await breath.take()
+            await self._hub.publish(f"broadcast:{name}", self._broadcast(on_air), breath)
         reach, self._reach = self._reach, set()
         for name in reach:
-            self._hub.publish(f"reach:{name}", ReachEvent(broadcast=name, reach=self._view.reach(name)))
-            await breath.take()
+            await self._hub.publish(f"reach:{name}", self._reached(name), breath)
         levels, self._levels = self._levels, {}
         for name, level in levels.items():
-            self._hub.publish(f"level:{name}", self._level(level))
-            await breath.take()
+            told = Telling(self._air.territory, self._targets_of(name), self._level(level))
+            await self._hub.publish(f"level:{name}", told, breath)
+
+    def _broadcast(self, on_air: OnAir) -> Telling:
+        told = self._view.broadcast(on_air)
+        line = self._line_of(told.id)
+
+        def part(scope: Scope) -> BroadcastEvent:
+            return BroadcastEvent(broadcast=self._view.within(told, scope, line()))
+
+        return Telling(self._air.territory, on_air.order.targets, BroadcastEvent(broadcast=told), part)
+
+    def _reached(self, name: str) -> Telling:
+        reach, targets = self._view.reach(name), self._targets_of(name)
+        line = self._line_of(name)
+
+        def part(scope: Scope) -> ReachEvent:
+            return ReachEvent(broadcast=name, reach=self._view.reach_within(line(), targets, scope))
+
+        return Telling(self._air.territory, targets, ReachEvent(broadcast=name, reach=reach), part)
+
+    def _line_of(self, name: str) -> Callable[[], ReachLine]:
+        """Made when the first scope needs it, and once."""
+        territory = self._air.territory
+        return cache(lambda: self._view.reach_line(name, territory))
+
+    def _targets_of(self, name: str) -> tuple[str, ...]:
+        """Nowhere, when nobody knows it (any more)."""
+        try:
+            return self._air.get(name).order.targets
+        except NotFoundError:
+            return self._ledger.targets(name)
 
     def _level(self, heard: LevelHeard) -> LevelEvent:
         return LevelEvent(
@@ -232,18 +288,20 @@ class Feed:
 
     async def _tell_places(self, breath: Breath) -> None:
         places, self._places = self._places, {}
-        for chunk in _chunks(list(places)):
-            known = [place for place in chunk if place in self._air.territory]
-            self._hub.publish(
-                self._next_batch(), PlacesEvent(places=[self._view.place_live(p) for p in known])
-            )
-            await breath.take()
+        territory = self._air.territory
+        line = sorted(index for index in territory.locate(places) if index >= 0)
+        for chunk in _chunks(line):
+            await self._hub.publish(self._next_batch(), self._places_at(territory, chunk), breath)
+
+    def _places_at(self, territory: Territory, indices: Sequence[int]) -> PlacesTelling:
+        live = [self._view.place_live(territory.ids[index]) for index in indices]
+        return PlacesTelling(territory, indices, live)
 
     async def _tell_speakers(self, breath: Breath) -> None:
         speakers, self._speakers = self._speakers, {}
         for watched in self._hub.watched:
             async for event in self._speakers_of(watched, breath, among=speakers):
-                self._hub.publish(self._next_batch(), event, watched=watched)
+                await self._hub.publish(self._next_batch(), whole(event), breath, watched=watched)
 
     async def _speakers_of(
         self, place_id: str, breath: Breath, among: dict[str, None] | None = None
@@ -263,13 +321,15 @@ class Feed:
 
     async def _tell_programs(self, breath: Breath) -> None:
         programs, self._programs = self._programs, {}
-        for name in programs:
+        for name, place in programs.items():
             program = self._directory.programs.get(name)
-            if program is None:
-                self._hub.publish(f"program:{name}", ProgramGoneEvent(id=name))
-            else:
-                self._hub.publish(f"program:{name}", ProgramEvent(program=self._view.program(program)))
-            await breath.take()
+            gone = ProgramGoneEvent(id=name)
+            made = event_bytes(ProgramEvent(program=self._view.program(program)) if program else gone)
+
+            def told(scope: Scope, place: str = place, made: bytes = made) -> bytes | None:
+                return made if scope.knows(place) else None
+
+            await self._hub.publish(f"program:{name}", told, breath)
 
     def _next_batch(self) -> str:
         """A key of its own: two batches hold different places, so neither stands for the other."""
@@ -283,6 +343,6 @@ class Feed:
         self._territory = False
 
 
-def _chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
+def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]

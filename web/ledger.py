@@ -44,6 +44,11 @@ class Ledger:
         order = on_air.order
         return self._open.get(order.id) or self._records.get(order.id) or record_of(order, on_air.started_us)
 
+    def targets(self, broadcast_id: str) -> tuple[str, ...]:
+        """Of one that was ordered, or has ended lately; none for any other."""
+        record = self._open.get(broadcast_id) or self._records.get(broadcast_id)
+        return record.targets if record else ()
+
     def end(self, on_air: OnAir) -> None:
         """It is over: keep how it ended for those who ask in the next hours."""
         name = on_air.order.id

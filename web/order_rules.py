@@ -5,7 +5,7 @@ beyond the place they act as; a place beneath another target is covered by it an
 ends by itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import OperatorError
 from ..streamer.broadcast import MAX_DURATION_S
@@ -19,8 +19,13 @@ ABOVE_COMMUNE = frozenset({"nation", "province", "area", "district"})
 SHOWN = 5
 
 
-def read_targets(targets: Iterable[str], territory: Territory) -> tuple[str, ...]:
-    """The smallest list of places that covers the same, in the order of the line."""
+def read_targets(
+    targets: Iterable[str], territory: Territory, knows: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """The smallest list of places that covers the same, in the order of the line.
+
+    A place that the asker does not know is told as one that does not exist.
+    """
     wanted = list(dict.fromkeys(targets))
     if not wanted:
         raise OperatorError(
@@ -30,7 +35,7 @@ def read_targets(targets: Iterable[str], territory: Territory) -> tuple[str, ...
         raise OperatorError(
             f"targets: {len(wanted)} places, expected at most {MAX_TARGETS}; name the places above"
         )
-    unknown = [target for target in wanted if target not in territory]
+    unknown = [target for target in wanted if target not in territory or not knows(target)]
     if unknown:
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
         named = ", ".join(map(repr, unknown[:SHOWN]))
@@ -43,14 +48,16 @@ def read_targets(targets: Iterable[str], territory: Territory) -> tuple[str, ...
     return tuple(territory.ids[a] for a, _ in covering)
 
 
-def acting_place(at: str | None, targets: Sequence[str], territory: Territory) -> str:
+def acting_place(
+    at: str | None, targets: Sequence[str], territory: Territory, knows: Callable[[str], bool]
+) -> str:
     """The place an order is issued for: as asked, else the lowest that covers all of its targets."""
     common = common_place(targets, territory)
     if at is None:
         if common is None:
             raise OperatorError("at: no place covers all of the targets, expected targets below one root")
         return common
-    if at not in territory:
+    if at not in territory or not knows(at):
         raise OperatorError(f"at: no such place as {at!r}, expected the id of one of this territory")
     a, b = territory.slice(at)
     outside = [target for target in targets if not a <= territory.index(target) < b]

@@ -14,6 +14,7 @@ from .air_models import FileSourceIn, MicrophoneSourceIn, StartedOut, ToneSource
 from .breath import Breath
 from .desk import Desk
 from .model import moment
+from .scope import Scope
 
 LOOP = "loop"
 """How the station's record calls a file that repeats until it is stopped."""
@@ -82,8 +83,8 @@ def _whip(desk: Desk, order: Order) -> WhipOut:
     return WhipOut(url=f"/whip/{order.program_id}", token=token, expires=moment(expires_us))
 
 
-async def outranked(desk: Desk, on_air: OnAir) -> tuple[list[str], int]:
-    """Places of its own where something of higher rank plays: the first hundred, and how many there are."""
+async def outranked(desk: Desk, on_air: OnAir, seen: Scope) -> tuple[list[str], int]:
+    """Its places where something higher plays: the first hundred that one may see, and how many in all."""
     winning = desk.air.get(on_air.order.id) if desk.air_has(on_air.order.id) else on_air
     if winning.winning >= winning.places or winning.started_us == 0:
         return [], 0
@@ -92,7 +93,7 @@ async def outranked(desk: Desk, on_air: OnAir) -> tuple[list[str], int]:
     for a, b in territory.covering(on_air.order.targets):
         for place in territory.ids[a:b]:
             program = desk.air.program_at(place)
-            if program is not None and program.id != on_air.order.program_id:
+            if program is not None and program.id != on_air.order.program_id and seen.covers(place):
                 shown.append(place)
             if len(shown) >= OUTRANKED_SHOWN:
                 return shown, winning.places - winning.winning

@@ -6,11 +6,14 @@ from pathlib import PurePath
 
 from aiohttp import BodyPartReader, web
 
+from ..errors import InternalError
+from ..station.act import Act
 from ..station.programs import Program
 from .air_models import ProgramOut
 from .call import Call
 from .problem import HttpError
 from .route import Listing
+from .sight import find_place, find_program, knows
 
 IDLE_S = 30.0
 """Between two pieces of an upload: a phone on a bad line pauses, a dead one never speaks again."""
@@ -26,7 +29,8 @@ async def list_programs(call: Call) -> Listing[ProgramOut]:
 
 def _programs(call: Call) -> Iterator[ProgramOut]:
     for program in list(call.desk.directory.programs.values()):
-        yield call.desk.view.program(program)
+        if knows(call, program.place):
+            yield call.desk.view.program(program)
 
 
 async def upload_program(call: Call) -> ProgramOut:
@@ -34,14 +38,18 @@ async def upload_program(call: Call) -> ProgramOut:
     call.require()
     if call.request.content_type != "multipart/form-data":
         raise HttpError(415, f"a body of type {call.request.content_type}", "body", "multipart/form-data")
-    title, received = "", None
+    title, place, received = "", None, None
     async for part in _parts(call.request):
         if part.name == "title":
             title = await _text(part)
+        elif part.name == "place" and place is None and received is None:
+            place = await _place(call, part)
         elif part.name == "file" and received is None:
-            received = await _receive(call, part, title)
+            received = await _receive(call, part, title, place or _own_place(call))
         else:
-            raise HttpError(422, f"a part named {part.name!r}", "form", "one `file`, and `title` if you like")
+            raise HttpError(
+                422, f"a part named {part.name!r} here", "form", "`place` and `title` if you like, one `file`"
+            )
     if received is None:
         raise HttpError(422, "no file in the form", "file", "a part named `file` with the audio")
     if title and title != received.title:
@@ -51,11 +59,27 @@ async def upload_program(call: Call) -> ProgramOut:
     return call.desk.view.program(received)
 
 
-async def _receive(call: Call, part: BodyPartReader, title: str) -> Program:
+async def _place(call: Call, part: BodyPartReader) -> str:
+    """Whose the program is to be, if this person may say so."""
+    place = find_place(call, await _text(part)).id
+    call.require([place])
+    return place
+
+
+def _own_place(call: Call) -> str:
+    """The highest at which this person may keep programs."""
+    top = call.desk.authority.scope(call.person, Act.EDIT_CONTENT).top()
+    if top is None:
+        raise InternalError("upload: nowhere to keep it, expected the authority to have said so before")
+    call.about(places=[top])
+    return top
+
+
+async def _receive(call: Call, part: BodyPartReader, title: str, place: str) -> Program:
     name = PurePath((part.filename or "").replace("\\", "/")).stem
     return await call.desk.services.content.receive(
         _chunks(part),
-        place=call.desk.air.territory.ids[0],
+        place=place,
         title=title or name or "?",
         now_us=call.desk.clock.now_us(),
         created_by=call.person.id,
@@ -99,11 +123,11 @@ async def _text(part: BodyPartReader) -> str:
     async for chunk in _chunks(part):
         data += chunk
         if len(data) > TITLE_BYTES:
-            raise HttpError(422, "a title that is too long", "title", "at most 200 characters")
+            raise HttpError(422, f"a {part.name} that is too long", f"{part.name}", "at most 200 characters")
     try:
         return data.decode().strip()
     except UnicodeDecodeError as error:
-        raise HttpError(422, "a title that is no UTF-8", "title", "text in UTF-8") from error
+        raise HttpError(422, f"a {part.name} that is no UTF-8", f"{part.name}", "text in UTF-8") from error
 
 
 def _too_slow() -> HttpError:
@@ -112,23 +136,23 @@ def _too_slow() -> HttpError:
 
 async def get_program(call: Call) -> ProgramOut:
     call.require()
-    return call.desk.view.program(call.desk.directory.program(call.id))
+    return call.desk.view.program(find_program(call, call.id))
 
 
 async def hear_program(call: Call) -> web.StreamResponse:
     """Pre-listen; ranges are served."""
     call.require()
-    call.desk.directory.program(call.id)
+    find_program(call, call.id)
     path = await call.desk.services.content.mp3_path(call.id)
     headers = {"Content-Type": "audio/mpeg", "Cache-Control": "private, max-age=3600"}
     return web.FileResponse(path, headers=headers)
 
 
 async def remove_program(call: Call) -> None:
-    call.require()
-    program = call.desk.directory.program(call.id)
+    program = find_program(call, call.id)
+    call.require([program.place])
     await call.desk.services.content.delete(program.id)
     if program.folder is not None:
         call.desk.recordings.forget(program.folder)
-    call.desk.directory.drop_program(program.id)
     call.desk.feed.program_changed(program.id)
+    call.desk.directory.drop_program(program.id)

@@ -32,9 +32,9 @@ class ReachBook:
     def sounded(self, broadcast_id: str, speaker_id: str) -> None:
         self._page(broadcast_id).sounded.add(speaker_id)
 
-    def ordered(self, broadcast_id: str) -> int:
+    def ordered(self, broadcast_id: str) -> frozenset[str]:
         page = self._pages.get(broadcast_id)
-        return len(page.ordered) if page else 0
+        return page.ordered if page else frozenset()
 
     def missing(self, broadcast_id: str) -> frozenset[str]:
         page = self._pages.get(broadcast_id)

@@ -42,16 +42,20 @@ class Scope:
         return self._holds(a) or any(a <= start < b for start, _ in self.slices)
 
     def touches(self, targets: Iterable[str]) -> bool:
-        """Whether anything at or below these places is in it."""
-        return bool(self.part(targets))
+        """Whether anything at or below these places is in it; places that are gone are part of everything."""
+        return self.everything or bool(self.part(targets))
 
     def contains(self, targets: Iterable[str]) -> bool:
-        """Whether all at and below these places is in it; what does not exist (any more) is nowhere."""
-        return all(self._holds(a) for a, _ in self.territory.covering(targets))
+        """Whether all that there is at and below these places is in it."""
+        return self.everything or self.part(targets) == tuple(self.territory.covering(targets))
 
     def part(self, targets: Iterable[str]) -> Slices:
         """What of these places and everything below them is in it."""
-        return meet(self.slices, tuple(self.territory.covering(targets)))
+        return self.meets(tuple(self.territory.covering(targets)))
+
+    def meets(self, slices: Slices) -> Slices:
+        """What of these slices of its own territory is in it."""
+        return meet(self.slices, slices)
 
     def top(self) -> str | None:
         """The highest place of it, the first of several; None when there is none."""
@@ -60,7 +64,8 @@ class Scope:
     def tops(self) -> tuple[str, ...]:
         """The fewest places that cover it: neighbours on the line may be of different parents."""
         found = []
-        for at, b in self.slices:
+        for a, b in self.slices:
+            at = a
             while at < b:
                 found.append(self.territory.ids[at])
                 _, at = self.territory.slice(found[-1])
@@ -79,15 +84,17 @@ class Scope:
 
 
 def meet(one: Slices, other: Slices) -> Slices:
-    """Where both are. Each sorted and disjoint, and so is the answer."""
+    """Where both are. Each sorted and disjoint, and so is the answer; few against many costs little."""
+    few, many = (one, other) if len(one) <= len(other) else (other, one)
     found: list[tuple[int, int]] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        a, b = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])
-        if a < b:
-            found.append((a, b))
-        if one[i][1] < other[j][1]:
+    for a, b in few:
+        i = bisect_right(many, a, key=lambda s: s[1])
+        while i < len(many) and many[i][0] < b:
+            found.append((max(a, many[i][0]), min(b, many[i][1])))
             i += 1
-        else:
-            j += 1
     return tuple(found)
+
+
+def size(slices: Slices) -> int:
+    """How many places they hold."""
+    return sum(b - a for a, b in slices)

@@ -10,10 +10,13 @@ from ..station.broadcast import Broadcast
 from ..station.place import Place
 from ..station.programs import Program
 from ..station.speaker import Speaker
+from ..station.speaker import SpeakerState as Admission
 from ..streamer.air import Air
 from ..streamer.broadcast import OnAir
 from ..streamer.presence import Presence, Roll
 from ..streamer.presence import SpeakerState as Standing
+from ..streamer.territory import Territory
+from ..trust.keys import VerifyKey
 from ..wire.report import SILENCE_DBFS, State
 from .air_models import BroadcastOut, BroadcastReach, Missing, ProgramOut, SourceOut
 from .census import Census
@@ -31,6 +34,8 @@ from .model import (
     moment,
 )
 from .reach_book import ReachBook
+from .reach_line import ReachLine
+from .scope import Scope, size
 from .territory_models import PlaceOut, Playing, ReachOut, SpeakerOut
 
 MISSING_SHOWN = 50
@@ -73,6 +78,27 @@ class View:
             online=count.online,
             faulty=count.faulty,
             playing=self.playing_at(place.id),
+            in_scope=True,
+        )
+
+    def place_above(self, place: Place) -> PlaceOut:
+        """One above what somebody may see: where it is and what it is called."""
+        return PlaceOut(
+            id=place.id,
+            parent=place.parent,
+            name=place.name,
+            slug=place.slug,
+            kind=place.kind,
+            path=place.path,
+            depth=place.depth,
+            position=place.position,
+            latency_ms=None,
+            profile=None,
+            speakers=0,
+            online=0,
+            faulty=0,
+            playing=None,
+            in_scope=False,
         )
 
     def place_live(self, place_id: str) -> PlaceLive:
@@ -98,6 +124,8 @@ class View:
         live = self.speaker_live(speaker)
         return SpeakerOut(
             serial=speaker.serial,
+            software=speaker.software,
+            key=key_shown(speaker.public_key),
             notes=speaker.notes,
             lat=speaker.lat,
             lon=speaker.lon,
@@ -168,7 +196,7 @@ class View:
     def reach(self, broadcast_id: str) -> BroadcastReach:
         """As far as speakers have reported; exact for what is on air or ended lately."""
         missing = self._reach_book.missing(broadcast_id)
-        ordered = self._reach_book.ordered(broadcast_id)
+        ordered = len(self._reach_book.ordered(broadcast_id))
         known = self._directory.speakers
         shown = [known[name] for name in sorted(missing)[:MISSING_SHOWN] if name in known]
         return BroadcastReach(
@@ -176,6 +204,47 @@ class View:
             reached=ordered - len(missing),
             missing=[self.missing(s.id, s.name, s.place) for s in shown],
             missing_count=len(missing),
+        )
+
+    def within(self, whole: BroadcastOut, scope: Scope, line: ReachLine) -> BroadcastOut:
+        """What of a broadcast of these hours is told to who may know only a part of where it sounds."""
+        at_hand = scope.territory is self._air.territory
+        winning = tuple(self._air.winning_slices(whole.id)) if at_hand else ()
+        return self.narrowed(whole, scope).model_copy(
+            update={
+                "winning_places": size(scope.meets(winning)),
+                "reach": self.reach_within(line, whole.targets, scope),
+            }
+        )
+
+    def narrowed(self, whole: BroadcastOut, scope: Scope) -> BroadcastOut:
+        """Without the targets and the recording that a scope does not know; the reach is still all of it."""
+        program = self._directory.programs.get(whole.source.program or "")
+        kept = whole.source.program if program and scope.knows(program.place) else None
+        return whole.model_copy(
+            update={
+                "targets": [target for target in whole.targets if scope.knows(target)],
+                "source": whole.source.model_copy(update={"program": kept}),
+                "places": size(scope.part(whole.targets)),
+            }
+        )
+
+    def reach_line(self, broadcast_id: str, territory: Territory) -> ReachLine:
+        """For `reach_within`: made once, however many scopes are to be told."""
+        known, book = self._directory.speakers, self._reach_book
+        ordered = [known[name] for name in book.ordered(broadcast_id) if name in known]
+        return ReachLine(territory, ordered, book.missing(broadcast_id))
+
+    def reach_within(self, line: ReachLine, targets: Sequence[str], scope: Scope) -> BroadcastReach:
+        """As `reach`, of the speakers in a scope."""
+        found = line.part(scope.part(targets), MISSING_SHOWN)
+        known = self._directory.speakers
+        shown = [known[name] for name in found.missing if name in known]
+        return BroadcastReach(
+            ordered=found.ordered,
+            reached=found.ordered - found.missing_count,
+            missing=[self.missing(s.id, s.name, s.place) for s in shown],
+            missing_count=found.missing_count,
         )
 
     def missing(self, speaker_id: str, name: str, place_id: str) -> Missing:
@@ -188,6 +257,7 @@ class View:
         found, progress = program.measured, self._progress(program.id)
         return ProgramOut(
             id=program.id,
+            place=program.place,
             title=program.title,
             kind=program.kind,
             state=ProgramState(program.state.value),
@@ -207,12 +277,20 @@ def _source(record: Broadcast) -> SourceOut:
 
 
 def speaker_state(standing: Standing | None, speaker: Speaker) -> SpeakerState:
-    """Linked and able to sound; linked and not; gone; never there since it was enrolled."""
+    """Not let in; linked and able to sound; linked and not; gone; never there since it was enrolled."""
+    if speaker.state is not Admission.ACTIVE:
+        return SpeakerState(speaker.state.value)
     if standing is None or standing.presence is not Presence.ONLINE:
         seen = speaker.last_seen_us or (standing and standing.last_seen_us)
         return SpeakerState.OFFLINE if seen else SpeakerState.NEVER
     broken = standing.report is not None and standing.report.state is State.FAULT
     return SpeakerState.FAULT if broken else SpeakerState.ONLINE
+
+
+def key_shown(public_key: str) -> str:
+    """The first 8 digits of its id in two groups, as the device shows them to whoever stands beside it."""
+    key_id = VerifyKey(bytes.fromhex(public_key)).key_id
+    return f"{key_id[:4]} {key_id[4:8]}"
 
 
 def _problem_of(error: str | None) -> Problem | None:

@@ -13,6 +13,7 @@ from loa.streamer.broadcast import LevelHeard
 from loa.streamer.presence import Roll
 from loa.web.desk import Desk
 from loa.web.event_queue import MAX_WAITING
+from loa.web.session_book import SignedIn
 from loa.wire.report import Heard, Report, State, Transport
 
 EVENTS = "/api/v1/events"
@@ -256,11 +257,16 @@ async def test_a_page_that_missed_events_gets_everything_anew(page: Any, land: A
         assert desk.hub.dropped == 1
 
 
+def someone(desk: Desk) -> SignedIn:
+    """Who is logged in."""
+    return next(iter(desk.sessions._known.values()))
+
+
 async def test_nothing_is_made_when_nobody_watches(land: Any, air: Air, page: Any, desk: Desk) -> None:
     await page.post("/api/v1/emergencies", alert(land.province.id))
     await desk.feed.flush()
     assert desk.hub.published == 0
-    with desk.hub.client(None):
+    with desk.hub.client(someone(desk), None):
         await desk.feed.flush()
         assert desk.hub.published == 0, "what was marked before anybody watched comes with the snapshot"
 
@@ -269,7 +275,7 @@ async def test_a_thousand_changes_of_one_thing_are_one_event(
     land: Any, page: Any, desk: Desk, roll: Roll
 ) -> None:
     name = land.at(land.hamlet)[0]
-    with desk.hub.client(land.north.id) as client:
+    with desk.hub.client(someone(desk), land.north.id) as client:
         for n in range(1000):
             roll.reported(name, report(level=-20.0 - n / 100))
         await desk.feed.flush()
