@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LoaError
-from . import fanout, http, mouth_to_ear, preempt, programs
+from . import fanout, http, mouth_to_ear, preempt, programs, trust
 from .result import Metrics, Result
 
 
@@ -18,12 +18,13 @@ class Bench(StrEnum):
     HTTP = "http"
     PROGRAMS = "programs"
     MOUTH_TO_EAR = "mouth-to-ear"
+    TRUST = "trust"
 
 
 def bench(
     name: Annotated[Bench, typer.Argument(help="What to measure.")],
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")] = None,
-    speakers: Annotated[int, typer.Option(min=1, help="preempt, fanout: how many.")] = 5000,
+    speakers: Annotated[int, typer.Option(min=1, help="preempt, fanout, trust: how many.")] = 5000,
     listeners: Annotated[int, typer.Option(min=1, help="http: how many.")] = 2000,
     admitted: Annotated[int, typer.Option(min=1, help="http: how many come in the same instant.")] = 3000,
     count: Annotated[int, typer.Option("--programs", min=1, help="programs: how many.")] = 300,
@@ -39,6 +40,7 @@ def bench(
         Bench.HTTP: lambda: http.run(listeners, admitted, seconds),
         Bench.PROGRAMS: lambda: programs.run(count, seconds),
         Bench.MOUTH_TO_EAR: lambda: mouth_to_ear.run(seconds),
+        Bench.TRUST: lambda: trust.run(speakers),
     }
     try:
         found = Result(name.value, runs[name]()).json()

@@ -22,7 +22,7 @@ from ..wire.control import Challenge, Hello, Via, Welcome, build_control, hello_
 from ..wire.datagram import Attached, Confirm, Cookie, Probe, build_attach, parse_datagram
 from ..wire.report import Transport
 from .fanout import address
-from .link_clients import Client, Crowd
+from .link_clients import Client, Crowd, first_payload
 from .stopwatch import ROOM_BYTES, watch
 
 CONFIRM_EVERY_S = 15.0
@@ -42,8 +42,7 @@ class LightSpeaker(Client):
         super().__init__(number, port, path)
 
     def _answer(self, frame: bytes) -> None:
-        at = 4 if frame[1] == 126 else 2
-        match parse_control(frame[at:]):
+        match parse_control(first_payload(frame)):
             case Challenge(nonce, node):
                 signature = self._device.key.sign(hello_bytes(nonce, node))
                 hello = build_control(Hello(self._device.speaker, (1,), signature, "bench", "null"))

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import socket
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -129,24 +130,42 @@ async def papers_of(
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[Running]:
-    """The node on this folder, its first administrator logged in."""
-    ports = ("--http-port", "0", "--https-port", "0", "--udp-port", "0")
-    told = {**os.environ, "LOA_WEBRTC_PORT": "0", **(settings or {})}
-    process = await asyncio.create_subprocess_exec(
-        *LOA, "serve", "--state", str(folder), *ports, stderr=PIPE, env=told
-    )
-    try:
+async def running(
+    folder: Path, settings: Mapping[str, str] | None = None, *, http_port: int = 0
+) -> AsyncIterator[Running]:
+    """The node on this folder at its first start, its first administrator logged in."""
+    async with serving(folder, settings, http_port=http_port) as process:
         port, password = await _told(process)
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(cookie_jar=jar) as http:
             api = Api(http, f"http://127.0.0.1:{port}")
             await api.log_in(password)
             yield Running(process, port, api)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    folder: Path, settings: Mapping[str, str] | None = None, *, http_port: int = 0
+) -> AsyncIterator[Process]:
+    """`loa serve` on this folder; ended when the block ends, if it has not ended before."""
+    ports = ("--http-port", str(http_port), "--https-port", "0", "--udp-port", "0")
+    told = {**os.environ, "LOA_WEBRTC_PORT": "0", **(settings or {})}
+    process = await asyncio.create_subprocess_exec(
+        *LOA, "serve", "--state", str(folder), *ports, stderr=PIPE, env=told
+    )
+    try:
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.communicate()
+
+
+def free_port() -> int:
+    """One that nobody has just now, for a node that must come back where it was."""
+    with socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::", 0))
+        return int(probe.getsockname()[1])
 
 
 async def _told(process: Process) -> tuple[int, str]:

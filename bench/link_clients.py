@@ -54,15 +54,19 @@ class Client:
         return 0
 
     def _answer(self, frame: bytes) -> None:
-        """One whole frame: loopback hands over the challenge and the welcome each in one piece."""
-        at = 4 if frame[1] == 126 else 2
-        match parse_control(frame[at:]):
+        match parse_control(first_payload(frame)):
             case Challenge(nonce, node):
                 signature = key_of(self.number).sign(hello_bytes(nonce, node))
                 hello = build_control(Hello(speaker_of(self.number), (1,), signature, "bench", "null"))
                 self.line.send(b"\x82\xfe" + len(hello).to_bytes(2, "big") + bytes(4) + hello)
             case Welcome():
                 self.open = True
+
+
+def first_payload(data: bytes) -> bytes:
+    """Of the first frame: loopback hands over a challenge or a welcome whole, whatever follows it."""
+    at, length = (4, int.from_bytes(data[2:4], "big")) if data[1] == 126 else (2, data[1])
+    return data[at : at + length]
 
 
 class Crowd:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from loa.bench import fanout, http, mouth_to_ear, preempt, programs
+from loa.bench import fanout, http, mouth_to_ear, preempt, programs, trust
 from loa.bench.result import Result
 
 TINY_S = 1.5
@@ -61,3 +61,10 @@ def test_http() -> None:
 def test_mouth_to_ear() -> None:
     p50_ms, p99_ms = values(mouth_to_ear.run(2.0), "p50_ms", "p99_ms")
     assert p99_ms >= p50_ms > mouth_to_ear.LATENCY_MS, "no sound before the latency that all keep"
+
+
+def test_trust() -> None:
+    names = ("speakers", "added_ms", "sign_cores", "chain_ms", "reconnect_s", "login_ms")
+    count, *figures = values(trust.run(60), *names)
+    assert count == 60
+    assert all(figure > 0 for figure in figures)
