@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import logging
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
+from . import logs
 from .bench.cli import bench
 from .check import check
 from .config import Settings, load
@@ -94,11 +93,7 @@ def _settings(config: Path | None, **given: object) -> Settings:
 
 def _run(work: Coroutine[None, None, None], settings: Settings) -> None:
     """Run until it ends or somebody ends it (Ctrl+C, SIGTERM)."""
-    level = getattr(logging, settings.log_level.upper())
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    logs.configure(settings.log_level)
     faults: list[LoaError] = []
     try:
         asyncio.run(_until_told(work))

@@ -27,6 +27,7 @@ from .errors import ConfigError, DeniedError
 from .gauges import media_readings
 from .key_news import KeyNews
 from .listening import Tls, bound, entrance, listening
+from .logs import Shown
 from .loudness import VolumeBook
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .station.accounts import OneTime
@@ -154,7 +155,7 @@ async def serve(settings: Settings) -> None:
         login = node.memory.first_login
         log.info("on the air", http=node.http_port, https=node.https_port, udp=node.core.udp.port)
         if login is not None:
-            log.warning("first log-in, shown once", name=login.account.name, password=login.password)
+            log.warning("first log-in, shown once", name=login.account.name, password=Shown(login.password))
         await asyncio.Event().wait()
 
 
@@ -283,6 +284,7 @@ def _application(
         network=LinkedSpeakers(core.roster, core.links, core.distribution, doors.paths, core.volumes),
         volumes=core.volumes,
         names=tuple(name.lower() for name in settings.advertise),
+        keyring=memory.keyring,
         tokens=doors.tokens,
         content=memory.content,
         clip=lambda name: StoredAudio.open(memory.folder / "content" / name),

@@ -1,7 +1,6 @@
 """`loa speaker`: the command line of a loudspeaker."""
 
 import asyncio
-import logging
 import signal
 import ssl
 import sys
@@ -9,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
+from .. import logs
 from ..errors import ConfigError, LoaError
 from .agent import SpeakerAgent, SpeakerConfig
 from .enrol import invited
@@ -69,10 +68,7 @@ def speaker(
     except ConfigError as error:
         typer.echo(f"loa speaker: {error}", err=True)
         raise typer.Exit(2) from error
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    logs.configure("info")
     failed: ExceptionGroup[LoaError] | None = None
     try:
         asyncio.run(_until_told(SpeakerAgent(config)))

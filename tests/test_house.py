@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "errors": 0,
     "clock": 0,
+    "logs": 0,
     "config": 1,
     "codecs": 1,
     "trust": 2,
