@@ -147,7 +147,7 @@ class Core:
             return self._attachment(data, local_us)
         now_us = self.now_us(local_us)
         if self.intake is None or self.timeline is None or now_us is None:
-            self.counters.refused("clock", self._early.hold("clock", data, local_us))
+            self.counters.refused_each(self._early.hold("clock", data, local_us, "clock"))
             return ()
         if not self.busy:
             self.timeline.skip_to(self.due_k(now_us))
@@ -200,6 +200,7 @@ class Core:
         if ask_us is not None and ask_us <= local_us:
             effects.append(Say(self.sync.ask(local_us, playing=self.busy)))
         now_us = self.now_us(local_us)
+        self.counters.refused_each(self._early.expire(local_us))
         if self.intake and now_us is not None:
             self._listen(now_us, local_us)
             self.intake.expire(now_us)

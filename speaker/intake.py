@@ -168,6 +168,7 @@ class Intake:
     def expire(self, now_us: int) -> None:
         """Forget what is over although no slot passed; called every second or so."""
         self._freshness.expire(now_us)
+        self._counters.refused_each(self._pen.expire(now_us))
         for broadcast, known in tuple(self._known.items()):
             if known.expires_us <= now_us and (not known.armed or known.active.until_k <= self._next_k):
                 self.forget(broadcast)
@@ -339,9 +340,7 @@ class Intake:
         return [lack]
 
     def _hold(self, key: Hashable, data: bytes, now_us: int, reason: str) -> None:
-        lost = self._pen.hold(key, data, now_us)
-        if lost:
-            self._counters.refused(reason, lost)
+        self._counters.refused_each(self._pen.hold(key, data, now_us, reason))
 
 
 _TOMBSTONE_US = 3_600_000_000

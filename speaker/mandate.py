@@ -8,11 +8,11 @@ a restarted speaker into the past. Raises RefusedError with the reason to count 
 nothing here does). Owned by the agent.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import ProtocolError, RefusedError
+from ..errors import RefusedError
 from ..trust.grants import ChainStore, VerifiedSession, parse_grant
 from ..trust.keys import VerifyKey
 from ..trust.statements import (
@@ -74,15 +74,15 @@ class Mandate:
         """The latest time that is known to have passed, while the network's own is not known."""
         return max(floor_us, self._begun_us)
 
-    def learn(self, tokens: Sequence[str]) -> int:
-        """Upper links, first link first. Returns how many were refused; the others hold."""
-        refused = 0
+    def learn(self, tokens: Sequence[str]) -> Counter[str]:
+        """Upper links, first link first. Returns how many were refused, by reason; the others hold."""
+        refused = Counter[str]()
         for token in tokens:
             try:
                 self.store.learn(token)
                 self._begun_us = max(self._begun_us, parse_grant(token).not_before_us)
-            except (RefusedError, ProtocolError):
-                refused += 1
+            except RefusedError as error:
+                refused[error.reason] += 1
         return refused
 
     def learn_targets(self, places: tuple[str, ...]) -> None:

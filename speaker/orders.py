@@ -50,9 +50,7 @@ class Orders:
 
     def learn(self, grants: Sequence[str]) -> None:
         """Upper links, first link first."""
-        refused = self._mandate.learn(grants)
-        if refused:
-            self._counters.refused("grant", refused)
+        self._counters.refused_each(self._mandate.learn(grants))
 
     def welcome(self, message: Welcome, now_us: int | None) -> None:
         """Who may order here, and where that is."""

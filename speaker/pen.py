@@ -2,11 +2,13 @@
 before its list of targets.
 
 Laws: nothing in the pen was verified and nothing of it sounds; what is let out is judged as if it had just
-come; the pen is tiny, and what falls out of it is counted. Pure.
+come; the pen is tiny, and what falls out of it, or has waited too long, is counted under the reason for
+which it had to wait. Pure.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 MAX_EACH = 8
 """Datagrams held for one program: half a second of audio at 60 ms, longer than any re-ordering."""
@@ -17,36 +19,46 @@ MAX_KEYS = 16
 MAX_AGE_US = 2_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    since_us: int
+    reason: str
+    data: list[bytes] = field(default_factory=list)
+
+
 class Pen:
     def __init__(self) -> None:
-        self._held: OrderedDict[Hashable, tuple[int, list[bytes]]] = OrderedDict()
+        self._held: OrderedDict[Hashable, _Held] = OrderedDict()
 
     def __len__(self) -> int:
-        return sum(len(held) for _, held in self._held.values())
+        return sum(len(held.data) for held in self._held.values())
 
-    def hold(self, key: Hashable, data: bytes, now_us: int) -> int:
-        """Keep it for `key`. Returns how many were thrown out instead, this one perhaps among them."""
-        lost = self._expire(now_us)
-        _, held = self._held.setdefault(key, (now_us, []))
-        if len(held) >= MAX_EACH:
-            return lost + 1
-        held.append(data)
+    def hold(self, key: Hashable, data: bytes, now_us: int, reason: str) -> Counter[str]:
+        """Keep it for `key`. Returns how many were thrown out instead, by reason, this one perhaps among
+        them."""
+        lost = self.expire(now_us)
+        held = self._held.setdefault(key, _Held(now_us, reason))
+        if len(held.data) >= MAX_EACH:
+            lost[reason] += 1
+            return lost
+        held.data.append(data)
         if len(self._held) > MAX_KEYS:
-            _, (_, oldest) = self._held.popitem(last=False)
-            lost += len(oldest)
+            _, oldest = self._held.popitem(last=False)
+            lost[oldest.reason] += len(oldest.data)
         return lost
 
     def release(self, key: Hashable) -> list[bytes]:
         """What waited for `key`, oldest first."""
-        _, held = self._held.pop(key, (0, []))
-        return held
+        held = self._held.pop(key, None)
+        return held.data if held else []
 
-    def _expire(self, now_us: int) -> int:
-        lost = 0
+    def expire(self, now_us: int) -> Counter[str]:
+        """Nothing came that it could wait for. How many that were, by reason."""
+        lost = Counter[str]()
         while self._held:
-            key, (since_us, held) = next(iter(self._held.items()))
-            if now_us - since_us <= MAX_AGE_US:
+            key, held = next(iter(self._held.items()))
+            if now_us - held.since_us <= MAX_AGE_US:
                 break
-            lost += len(held)
+            lost[held.reason] += len(held.data)
             del self._held[key]
         return lost

@@ -61,6 +61,11 @@ class Counters:
     def refused(self, reason: str, count: int = 1) -> None:
         self._counts[f"refused_{reason}"] += count
 
+    def refused_each(self, reasons: Mapping[str, int]) -> None:
+        """So many, by reason."""
+        for reason, count in reasons.items():
+            self.refused(reason, count)
+
     def __getitem__(self, name: str) -> int:
         return self._counts[name]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -16,18 +17,28 @@ from loa.trust.keys import SigningKey
 
 def test_the_pen_gives_back_in_order_and_once() -> None:
     pen = Pen()
-    assert [pen.hold("a", bytes((n,)), 0) for n in range(3)] == [0, 0, 0]
+    assert [pen.hold("a", bytes((n,)), 0, "unknown").total() for n in range(3)] == [0, 0, 0]
     assert pen.release("a") == [b"\0", b"\1", b"\2"]
     assert pen.release("a") == []
 
 
 def test_the_pen_is_bounded_in_each_way_and_counts_what_falls_out() -> None:
     pen = Pen()
-    assert sum(pen.hold("a", b"x", 0) for _ in range(MAX_EACH + 3)) == 3
-    assert sum(pen.hold(key, b"x", 0) for key in range(MAX_KEYS)) == MAX_EACH
+    full = [pen.hold("a", b"x", 0, "unknown") for _ in range(MAX_EACH + 3)]
+    assert sum(full, Counter[str]()) == {"unknown": 3}
+    crowd = [pen.hold(key, b"x", 0, "issuer") for key in range(MAX_KEYS)]
+    assert sum(crowd, Counter[str]()) == {"unknown": MAX_EACH}
     assert len(pen) == MAX_KEYS
-    assert pen.hold("late", b"x", MAX_AGE_US + 1) == MAX_KEYS
+    assert pen.hold("late", b"x", MAX_AGE_US + 1, "clock") == {"issuer": MAX_KEYS}
     assert len(pen) == 1
+
+
+def test_what_has_waited_too_long_is_counted_without_another_coming() -> None:
+    pen = Pen()
+    pen.hold("a", b"x", 5, "issuer")
+    assert pen.expire(5 + MAX_AGE_US).total() == 0
+    assert pen.expire(6 + MAX_AGE_US) == {"issuer": 1}
+    assert pen.expire(6 + MAX_AGE_US).total() == 0
 
 
 def test_the_same_bytes_are_parsed_and_checked_once(world: Any) -> None:
