@@ -138,7 +138,7 @@ def _delays_ms(entered: Sequence[Heard], played: Sequence[Heard]) -> list[float]
 @contextlib.asynccontextmanager
 async def _speaker(node: Running, prepared: Prepared, folder: Path) -> AsyncIterator[None]:
     """A loudspeaker of the commune that plays into a file, online."""
-    seat = {"place": prepared.communes[0], "name": "Loa"}
+    seat = {"place": prepared.communes[0], "name": "Loa", "approved": True}
     code = (await node.api.call("POST", "/enrolments", seat))["code"]
     process = await asyncio.create_subprocess_exec(
         *LOA, "speaker", "--node", node.api.base, "--enrol", str(code), "--state", str(folder / "speaker"),

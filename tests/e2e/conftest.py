@@ -116,7 +116,8 @@ class House:
 
     async def speaker(self, place: str, name: str) -> Loudspeaker:
         """Enrol a new loudspeaker with a one-time code and have it play into a WAV."""
-        code = (await self.api("POST", "/enrolments", {"place": place, "name": name}))["code"]
+        seat = {"place": place, "name": name, "approved": True}
+        code = (await self.api("POST", "/enrolments", seat))["code"]
         folder = self.folder / f"speaker-{name}"
         file = folder / "heard.wav"
         process = await asyncio.create_subprocess_exec(
