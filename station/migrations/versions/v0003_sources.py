@@ -1,0 +1,58 @@
+"""Sources: radios to relay, encoders that push, recordings of what aired."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision: str | None = "0002"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "radio",
+        sa.Column("id", sa.String(16), nullable=False),
+        sa.Column("place", sa.String(16), nullable=False),
+        sa.Column("name", sa.String(120), nullable=False),
+        sa.Column("addresses", sa.JSON, nullable=False),
+        *_made(),
+        sa.PrimaryKeyConstraint("id", name="pk_radio"),
+        sa.ForeignKeyConstraint(["place"], ["place.id"], name="fk_radio_place", ondelete="CASCADE"),
+    )
+    op.create_index("ix_radio_place", "radio", ["place"])
+    op.create_table(
+        "push",
+        sa.Column("id", sa.String(16), nullable=False),
+        sa.Column("place", sa.String(16), nullable=False),
+        sa.Column("name", sa.String(63), nullable=False),
+        sa.Column("title", sa.String(120), nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        *_made(),
+        sa.PrimaryKeyConstraint("id", name="pk_push"),
+        sa.UniqueConstraint("name", name="uq_push_name"),
+        sa.ForeignKeyConstraint(["place"], ["place.id"], name="fk_push_place", ondelete="CASCADE"),
+    )
+    op.create_index("ix_push_place", "push", ["place"])
+    op.create_table(
+        "recording",
+        sa.Column("program", sa.String(16), nullable=False),
+        sa.Column("first_k", sa.BigInteger, nullable=False),
+        sa.Column("broadcast", sa.String(16), nullable=False),
+        sa.Column("file", sa.String(120), nullable=False),
+        sa.Column("frames", sa.BigInteger, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger, nullable=False),
+        sa.Column("until_us", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("program", "first_k", name="pk_recording"),
+    )
+    for column in ("broadcast", "until_us"):
+        op.create_index(f"ix_recording_{column}", "recording", [column])
+
+
+def downgrade() -> None:
+    for table in ("recording", "push", "radio"):
+        op.drop_table(table)
+
+
+def _made() -> tuple[sa.Column[str], sa.Column[int]]:
+    return sa.Column("created_by", sa.String(16)), sa.Column("created_us", sa.BigInteger, nullable=False)
