@@ -2,8 +2,8 @@
 
 Laws: every line passes `mask`, those of the libraries too; a value is masked for its name (`password=`) or
 for its shape (an API token, an enrolment code, a grant, a private key), however deep it lies; a traceback
-shows the lines of the code and never the values of its variables. The one secret that must be read in a log, the
-first log-in's password, says so by being `Shown`.
+shows the lines of the code and never the values of its variables. The one secret that must be read in a
+log, the first log-in's password, says so by being `Shown`.
 """
 
 import logging

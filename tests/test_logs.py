@@ -29,8 +29,20 @@ def written() -> Iterator[io.StringIO]:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "old_password", "passwd", "secret", "totp_secret", "token", "api_token", "cookie", "csrf"]
-    + ["Authorization", "code", "enrolment_code", "recovery_codes", "otp", "private_key", "credential"],
+    [
+        *(
+            "password",
+            "old_password",
+            "passwd",
+            "secret",
+            "totp_secret",
+            "token",
+            "api_token",
+            "cookie",
+            "csrf",
+        ),
+        *("Authorization", "code", "enrolment_code", "recovery_codes", "otp", "private_key", "credential"),
+    ],
 )
 @pytest.mark.parametrize("value", [SECRET, 123456, SECRET.encode(), [SECRET], {"of": SECRET}])
 def test_a_secrets_name_hides_it(written: io.StringIO, name: str, value: object) -> None:
