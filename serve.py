@@ -6,40 +6,27 @@ gives a node whose ports are bound and whose air runs; leaving it says goodbye t
 
 import asyncio
 import contextlib
-import gc
-import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from ipaddress import ip_address
-from pathlib import Path
 
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from sqlalchemy.exc import SQLAlchemyError
 
 from .clock import NodeClock
 from .codecs.stored import StoredAudio
 from .codecs.tones import Chime, encoded
 from .config import Settings
-from .errors import ConfigError, DeniedError
+from .errors import DeniedError
 from .gauges import media_readings
 from .key_news import KeyNews
 from .listening import Tls, bound, entrance, listening
 from .logs import Shown
 from .loudness import VolumeBook
+from .memory import Memory, open_memory
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
-from .station.accounts import OneTime
-from .station.audit_watch import AuditWatch
-from .station.content import ContentLimits, ContentStore
-from .station.database import sqlite_url
-from .station.emergency_log import EmergencyLog
-from .station.keyring import Keyring
-from .station.place import NewPlace
-from .station.preparer import WorkerPreparer
-from .station.station import Station
-from .station.vault import FileVault
 from .streamer.air import Air
 from .streamer.attachments import Attachments
 from .streamer.distribution import Attendance, Distribution
@@ -53,6 +40,7 @@ from .streamer.pump import Pump
 from .streamer.territory import Territory
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
+from .tidy import tidy
 from .web.application import create_app
 from .web.directory import as_line
 from .web.entrance import Entrance
@@ -62,37 +50,10 @@ from .web.services import Services
 from .wire.control import Targets, Want, build_control
 from .wire.datagram import EndReason
 
-TIDY_S = 60.0
-TIDY_AT_LEAST_S = 3600.0
-
-FIRST_PLACE = NewPlace(name="Địa bàn", kind="province")
-"""The root of a territory that nobody has described yet; it is renamed in the console."""
-
 log = structlog.get_logger("loa")
 
 PACKING = {"wan": 3, "lan": 1}
 """20 ms frames in a datagram."""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What outlives the process."""
-
-    folder: Path
-    station: Station
-    content: ContentStore
-    emergencies: EmergencyLog
-    keyring: Keyring
-    watch: AuditWatch
-    first_login: OneTime | None
-
-    async def check(self) -> str | None:
-        """What is wrong with the database, if anything."""
-        try:
-            await self.station.places.version()
-        except SQLAlchemyError as error:
-            return f"the database does not answer: {error}"
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +100,7 @@ class Node:
         async with contextlib.AsyncExitStack() as stack:
             clock = NodeClock()
             ports = stack.enter_context(bound(settings))
-            memory = await _memory(settings, clock, stack)
+            memory = await open_memory(settings, clock, stack)
             core = await _core(settings, memory, clock, stack)
             tls = await asyncio.to_thread(Tls, settings, memory.folder / "tls") if ports.secure else None
             doors = await _doors(settings, memory, core, clock)
@@ -157,35 +118,6 @@ async def serve(settings: Settings) -> None:
         if login is not None:
             log.warning("first log-in, shown once", name=login.account.name, password=Shown(login.password))
         await asyncio.Event().wait()
-
-
-async def _memory(settings: Settings, clock: NodeClock, stack: contextlib.AsyncExitStack) -> Memory:
-    folder = settings.state.resolve()
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigError(
-            f"state folder {folder}: {error.strerror}; expected one that can be written"
-        ) from error
-    vault = FileVault(folder / "keys", secret=os.environ.get("LOA_KEY"))
-    secret = await asyncio.to_thread(vault.secret, "station")
-    station = await stack.enter_async_context(
-        await Station.open(sqlite_url(folder / "loa.db"), secret=secret)
-    )
-    first_login = await station.accounts.ensure_administrator(now_us=clock.now_us())
-    places = await station.places.list()
-    root = places[0] if places else await station.places.add(FIRST_PLACE, now_us=clock.now_us())
-    keyring = await Keyring.open(folder / "keys", vault, root_place=root.id, now_us=clock.now_us())
-    limits = ContentLimits(upload_bytes=settings.max_upload_mb << 20)
-    preparer = WorkerPreparer(max_seconds=settings.max_upload_s)
-    content = await ContentStore.open(folder / "content", station, preparer, limits)
-    stack.callback(content.close)
-    emergencies = await EmergencyLog.open(folder / "journal", station)
-    stack.push_async_callback(emergencies.close)
-    watch = AuditWatch(station, keyring, clock, version("loa"))
-    await watch.begin()
-    stack.push_async_callback(watch.end)
-    return Memory(folder, station, content, emergencies, keyring, watch, first_login)
 
 
 async def _core(
@@ -321,28 +253,11 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             group.create_task(memory.content.run(), name="content"),
             group.create_task(memory.emergencies.follow(), name="journal"),
             group.create_task(memory.watch.run(), name="audit"),
-            group.create_task(_tidy(core.air), name="tidy"),
+            group.create_task(tidy(core.air), name="tidy"),
         ]
         yield
         for task in tasks:
             task.cancel()
-
-
-async def _tidy(air: Air) -> None:
-    """Full garbage collections when nothing sounds: with 5,000 links one stops the process for 150 ms.
-
-    Young objects are collected as ever; what has grown old waits for silence, or for an hour.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 50, 1_000_000)
-    waited_s = 0.0
-    while True:
-        await asyncio.sleep(TIDY_S)
-        waited_s += TIDY_S
-        if not air.on_air() or waited_s >= TIDY_AT_LEAST_S:
-            gc.collect()
-            waited_s = 0.0
 
 
 def _addresses(names: Sequence[str]) -> list[str]:

@@ -25,6 +25,7 @@ from .census import Census
 from .challenges import Challenges
 from .directory import Directory
 from .event_hub import EventHub
+from .expiry import ExpiryWatch
 from .feed import Feed
 from .known_browsers import KnownBrowsers
 from .ledger import Ledger
@@ -88,6 +89,7 @@ class Desk:
         self.browsers = KnownBrowsers(self.station.key("browsers"))
         self.people = asyncio.Lock()
         """One edit of somebody's account after the other."""
+        self.expiry = ExpiryWatch(services)
         self.enrolments = RateLimit(ENROL_BURST, ENROL_REFILL_S)
         self.authority = RoleAuthority(self.station.roles, self.directory, self.air)
 
@@ -132,6 +134,7 @@ class Desk:
                 ("web recorder", self.recorder.run),
                 ("web sessions", self.sessions.run),
                 ("web content", self._follow_content),
+                ("web expiry", self.expiry.run),
                 ("audit trail", self.trail.run),
             ):
                 tasks.create_task(self._supervise(name, work), name=name)

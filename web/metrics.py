@@ -57,6 +57,13 @@ def readings(desk: Desk) -> tuple[Reading, ...]:
     return (
         Reading("loa_speakers", "Enrolled speakers", lambda: _speakers(desk), "state", counter=False),
         Reading("loa_broadcasts_on_air", "Broadcasts on air", lambda: len(desk.air.on_air()), counter=False),
+        Reading(
+            "loa_expires_seconds",
+            "Until a grant or the certificate runs out",
+            desk.expiry.seconds,
+            "what",
+            counter=False,
+        ),
         Reading("loa_sessions", "Sessions in memory", lambda: len(desk.sessions), counter=False),
         Reading("loa_event_clients", "Pages that watch live events", lambda: len(desk.hub), counter=False),
         Reading("loa_events", "Live events made", lambda: desk.hub.published),

@@ -14,6 +14,7 @@ from ..clock import Clock
 from ..station.audit_entry import NewEntry
 from ..station.broadcast import Broadcast
 from ..station.content import ContentStore
+from ..station.keyring import Keyring
 from ..station.place import Place
 from ..station.speaker import Speaker
 from ..station.station import Station
@@ -93,6 +94,7 @@ class Services:
     credentials: Credentials
     network: Network
     volumes: VolumeOrders
+    keyring: Keyring
     tokens: MicrophoneTokens
     content: ContentStore
     clip: Callable[[str], Clip]

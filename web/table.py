@@ -12,6 +12,7 @@ from .broadcasts import get_broadcast, get_reach, list_broadcasts, start_broadca
 from .emergencies import start_emergency, stop_emergency
 from .enrolments import cancel_enrolment, enrol, list_enrolments, make_enrolment, replace_speaker
 from .events import live_events
+from .keys import key_routes
 from .live_models import LiveEvent
 from .people_table import people
 from .places import add_place, change_place, list_places, preview_reach, reorder_place
@@ -42,6 +43,7 @@ def routes() -> tuple[Route, ...]:
         *_volume(),
         *_content(),
         *_air(),
+        *key_routes(API),
         *_audit(),
         *_probes(),
     )

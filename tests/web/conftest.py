@@ -24,12 +24,14 @@ from loa.loudness import VolumeBook
 from loa.station.content import ContentStore
 from loa.station.database import sqlite_url
 from loa.station.emergency_log import EmergencyLog
+from loa.station.keyring import Keyring, open_ring, ring_path
 from loa.station.measured import Measured
 from loa.station.password import Passwords
 from loa.station.place import NewPlace, Place
 from loa.station.shelf import Shelf
 from loa.station.speaker import NewSpeaker, Speaker
 from loa.station.station import Station
+from loa.station.vault import FileVault
 from loa.streamer.air import Air
 from loa.streamer.broadcast import Order
 from loa.streamer.fanout import Parcel
@@ -217,6 +219,13 @@ async def content(tmp_path: Path, station: Station) -> ContentStore:
     return await ContentStore.open(tmp_path / "content", station, Preparer())
 
 
+def own_keyring(folder: Path, root_place: str, clock: VirtualClock) -> Keyring:
+    """A real one, whose fresh keys sign without a pause."""
+    vault = FileVault(folder)
+    ring = open_ring(folder, vault, root_place, clock.now_us())
+    return Keyring(ring, vault, ring_path(folder), hand_over_s=0)
+
+
 @pytest.fixture
 def services(
     tmp_path: Path,
@@ -244,6 +253,7 @@ def services(
         volumes=VolumeBook(
             station.volumes, lambda order: sign_statement(order, REGISTRAR), clock, lambda: air.territory
         ),
+        keyring=own_keyring(tmp_path / "keys", air.territory.ids[0], clock),
         tokens=MicrophoneTokens(clock),
         registry=CollectorRegistry(),
         dist=tmp_path / "dist",
