@@ -1,0 +1,1 @@
+"""Where sound goes besides loudspeakers and mounts: HLS, WebRTC monitors, multicast, recordings."""

@@ -1,0 +1,1 @@
+"""Where live sound comes from: radios that are relayed, encoders that push, microphones by WebSocket."""
