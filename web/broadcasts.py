@@ -86,6 +86,7 @@ async def start_broadcast(call: Call, body: BroadcastIn) -> StartedOut:
         resume=Resume(body.resume.value),
         chime=Chime(body.chime.value) if body.chime else None,
     )
+    call.about(order.id, targets, title=order.title, source=made_of.kind)
     on_air = await accept(desk, order, made_of, call.person.id)
     return started(desk, on_air, await outranked(desk, on_air, _sight(call)))
 
@@ -104,6 +105,7 @@ async def stop_broadcast(call: Call) -> None:
     if found.order.cls is BroadcastClass.EMERGENCY:
         call.act = Act.STOP_ALERT
     call.require([found.order.issuer_place, *found.order.targets])
+    call.about(places=found.order.targets, title=found.order.title)
     call.desk.air.stop(call.id, EndReason.STOPPED)
 
 

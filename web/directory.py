@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from ..errors import NotFoundError
-from ..station.accounts import Account, AccountState
+from ..station.accounts import Account, AccountState, name_key
 from ..station.place import Place
 from ..station.programs import Program
 from ..station.speaker import Speaker, SpeakerState
@@ -93,6 +93,12 @@ class Directory:
     def admitted_at(self, places: Iterable[str]) -> Iterator[Speaker]:
         """Those of them that are let in: whom an order is meant for."""
         return (speaker for speaker in self.speakers_at(places) if speaker.state is SpeakerState.ACTIVE)
+
+    def account_called(self, name: str) -> tuple[str | None, str]:
+        """Id and name of the account that logs in by this name, however spelt; None and nothing else."""
+        key = name_key(name)
+        found = (account for account in self._accounts.values() if name_key(account.name) == key)
+        return next(((account.id, account.name) for account in found), (None, ""))
 
     def account_name(self, account_id: str | None) -> str:
         """Empty when nobody, or nobody known, is behind it."""

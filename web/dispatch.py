@@ -62,10 +62,10 @@ def _say_what(route: Route, call: Call, body: BaseModel) -> None:
 
 
 def _say_whom(call: Call, answer: object) -> None:
-    """For the audit log: what was made, if the handler has not said."""
+    """For the audit log: what was made, where neither the path nor the handler has said."""
     made = answer.body if isinstance(answer, Prepared) else answer
     name = getattr(made, "id", None)
-    if not call.subject and isinstance(name, str) and is_id(name):
+    if not call.subject and "id" not in call.request.match_info and isinstance(name, str) and is_id(name):
         call.about(name)
 
 

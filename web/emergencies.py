@@ -53,6 +53,7 @@ async def start_emergency(call: Call, body: EmergencyIn) -> StartedOut:
         chime=Chime.WARNING,
         drill=body.drill,
     )
+    call.about(order.id, targets)
     on_air = await alert(desk, order, made_of, call.person.id)
     return started(desk, on_air, await outranked(desk, on_air, desk.authority.scope(call.person, Act.SEE)))
 
@@ -82,6 +83,7 @@ async def stop_emergency(call: Call, query: StopQuery) -> StoppedOut:
         )
     call.require([on_air.order.issuer_place, *on_air.order.targets])
     ended = desk.air.stop(call.id, EndReason.STOPPED)
+    call.about(places=ended.order.targets, title=ended.order.title, all_clear=query.all_clear)
     all_clear = await _all_clear(call, ended) if query.all_clear else None
     await _journal_end(call)
     return StoppedOut(id=call.id, all_clear=all_clear)

@@ -55,6 +55,7 @@ async def cancel_enrolment(call: Call) -> None:
     check_id(call.id, where="enrolment code")
     code = await desk.station.codes.get(call.id, desk.clock.now_us())
     call.require([code.place])
+    call.about(code.id, name=code.name)
     await desk.station.codes.cancel(code.id)
 
 
@@ -75,6 +76,9 @@ async def _invite(
         ttl_us=wanted.hours * HOUR_US,
     )
     stored = await desk.station.codes.add(new, now_us=desk.clock.now_us(), created_by=call.person.id)
+    call.about(
+        stored.id, name=stored.name, approved=new.approved, hours=wanted.hours, replaces=stored.replaces
+    )
     return EnrolmentOut(
         id=stored.id,
         code=code,
@@ -134,6 +138,8 @@ async def enrol(call: Call, body: EnrolIn) -> EnrolOut:
     desk.enrolments.spend(address, now_us)
     device = Device(body.public_key, body.serial, body.software)
     speaker = await desk.station.codes.redeem(hash_secret(_secret(body.secret)), device, now_us=now_us)
+    call.by(speaker.id, speaker.name)
+    call.about(speaker.id, [speaker.place], serial=speaker.serial, software=speaker.software)
     desk.speaker_changed(speaker)
     credentials = desk.services.credentials
     return EnrolOut(

@@ -10,6 +10,7 @@ import structlog
 
 from ..codecs.tones import Chime, encoded
 from ..errors import LoaError
+from ..station.audit_entry import NewEntry
 from ..station.broadcast import Broadcast
 from ..streamer.broadcast import EMERGENCY_REPEATS, Order, Resume, ToneSource
 from ..wire.rank import BroadcastClass
@@ -82,6 +83,15 @@ async def _again(desk: Desk, row: Broadcast) -> None:
         drill=row.drill,
     )
     on_air = await (alert if emergency else accept)(desk, order, made_of, row.issuer_account)
+    desk.trail.put(
+        NewEntry(
+            at_us=desk.clock.now_us(),
+            act="resume_broadcast",
+            subject=on_air.order.id,
+            places=order.targets,
+            detail={"before": row.id, "title": row.title, "drill": row.drill},
+        )
+    )
     log.info("goes on after the restart", before=row.id, now=on_air.order.id, title=row.title)
 
 

@@ -29,6 +29,7 @@ from .standing import session_out
 async def log_in(call: Call, body: LoginIn) -> Prepared[SessionOut]:
     """Sets the session cookie, unless a second factor is set up: then `second` says how to go on."""
     desk, browser = call.desk, browser_of(call, body.name)
+    call.by(*desk.directory.account_called(body.name))
     desk.log_ins.begin(body.name, address_of(call), browser)
     try:
         account = await desk.station.accounts.log_in(body.name, body.password, known=browser is not None)
@@ -46,6 +47,7 @@ async def log_in_second(call: Call, body: SecondIn) -> Prepared[SessionOut]:
     try:
         challenge = desk.challenges.attempt(body.challenge, Purpose.LOG_IN, now_us=desk.clock.now_us())
         account = await desk.station.accounts.get(challenge.account)
+        call.by(account.id, account.name)
         browser = browser_of(call, account.name)
         desk.log_ins.begin_second(account.name, browser)
         if not await shows(call, challenge, body):
@@ -87,6 +89,8 @@ def _refused(error: DeniedError) -> HttpError:
 
 async def _second_step(call: Call, account: StationAccount) -> Prepared[SessionOut]:
     desk = call.desk
+    call.by(account.id, account.name)
+    call.about(needs=Needs.SECOND_FACTOR.value)
     challenge = desk.challenges.open(account.id, Purpose.LOG_IN, now_us=desk.clock.now_us())
     lacking = SessionOut(
         account=Account(
@@ -108,6 +112,8 @@ async def _second_step(call: Call, account: StationAccount) -> Prepared[SessionO
 async def _admit(call: Call, account: StationAccount, *, second_factor: bool) -> Prepared[SessionOut]:
     """Who is known now: the old session of this browser is over, a new one begins."""
     desk = call.desk
+    call.by(account.id, account.name)
+    call.about(second_factor=second_factor)
     if call.who is not None and call.who.token_scope is None:
         await desk.sessions.close(call.who)
     account = await desk.station.accounts.logged_in(account.id, now_us=desk.clock.now_us())

@@ -38,14 +38,14 @@ def sees(call: Call, targets: Iterable[str]) -> bool:
 
 def find_place(call: Call, place_id: str) -> Place:
     found = call.desk.directory.places.get(place_id)
-    if found is None or not knows(call, place_id):
+    if found is None or not _shown(call, knows(call, place_id)):
         raise _unknown("place", place_id)
     return found
 
 
 def find_speaker(call: Call, speaker_id: str) -> Speaker:
     found = call.desk.directory.speakers.get(speaker_id)
-    if found is None or not any(scope.covers(found.place) for scope in scopes(call)):
+    if found is None or not _shown(call, any(scope.covers(found.place) for scope in scopes(call))):
         raise _unknown("speaker", speaker_id)
     return found
 
@@ -53,7 +53,7 @@ def find_speaker(call: Call, speaker_id: str) -> Speaker:
 def find_program(call: Call, program_id: str) -> Program:
     """Content from above flows down: whoever is at or below its place knows it, and who is above that."""
     found = call.desk.directory.programs.get(program_id)
-    if found is None or not knows(call, found.place):
+    if found is None or not _shown(call, knows(call, found.place)):
         raise _unknown("program", program_id)
     return found
 
@@ -71,7 +71,13 @@ def on_air(call: Call) -> OnAir | None:
         found = call.desk.air.get(call.id)
     except NotFoundError:
         return None
-    return found if sees(call, found.order.targets) else None
+    return found if _shown(call, sees(call, found.order.targets)) else None
+
+
+def _shown(call: Call, known: bool) -> bool:
+    """For the audit log: that something was there and was kept from the caller."""
+    call.refused = call.refused or not known
+    return known
 
 
 def _unknown(what: str, name: str) -> NotFoundError:
