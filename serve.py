@@ -16,8 +16,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from .clock import NodeClock
+from .codecs.marks import encode_signals
 from .codecs.stored import StoredAudio
-from .codecs.tones import Chime, encoded
 from .config import Settings
 from .errors import DeniedError
 from .gauges import media_readings
@@ -156,7 +156,7 @@ async def _core(
     udp = UdpPort(clock, links, roll.place_of, attachments, settings.host, settings.udp_port)
     stack.callback(udp.close, asyncio.get_running_loop())
     distribution = Distribution(udp, links, current)
-    await asyncio.to_thread(_warm_up)
+    await asyncio.to_thread(encode_signals)
     mint = NodeMint(keyring, clock, current)
     air = Air(
         clock,
@@ -171,12 +171,6 @@ async def _core(
     volumes.send_by(links)
     pump = Pump(air, distribution, clock)
     return Core(air, roll, udp, links, pump, roster, distribution, volumes, news)
-
-
-def _warm_up() -> None:
-    """Encode the signals now: the first emergency must not wait 100 ms for its own tone."""
-    for chime in Chime:
-        encoded(chime)
 
 
 async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeClock) -> Doors:

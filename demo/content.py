@@ -10,7 +10,7 @@ from ..clock import Clock
 from ..codecs.frame import SAMPLE_RATE, Pcm
 from ..codecs.music import music_bed
 from ..codecs.speech import speak
-from ..serve import Memory
+from ..memory import Memory
 from ..station.programs import Program, ProgramState
 
 MUSIC_S = 90.0

@@ -31,6 +31,8 @@ FLOORS = {
     "key_news": 7,
     "gauges": 7,
     "listening": 7,
+    "memory": 7,
+    "tidy": 7,
     "serve": 8,
     "fleet": 9,
     "demo": 10,
