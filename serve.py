@@ -209,7 +209,6 @@ def _application(
         credentials=core.roster,
         network=LinkedSpeakers(core.roster, core.links, core.distribution, doors.paths, core.volumes),
         volumes=core.volumes,
-        names=tuple(name.lower() for name in settings.advertise),
         keyring=memory.keyring,
         tokens=doors.tokens,
         content=memory.content,

@@ -3,6 +3,7 @@
 import base64
 
 from aiohttp import web
+from yarl import URL
 
 from ..errors import ProtocolError
 from ..station.act import Act
@@ -19,20 +20,24 @@ from .enrolment_models import (
     EnrolOut,
     ReplacementIn,
 )
+from .entrance import Entrance
+from .hop import parse_address
 from .model import moment
 from .problem import HttpError
 from .qr import rows
 from .rate_limit import address_key
+from .route import Listing
 
 
-async def list_enrolments(call: Call, query: EnrolmentQuery) -> list[EnrolmentOpen]:
+async def list_enrolments(call: Call, query: EnrolmentQuery) -> Listing[EnrolmentOpen]:
     """The codes that still wait for their device, the first to expire first."""
     desk = call.desk
     call.require([query.place] if query.place else [])
     scope = desk.authority.scope(call.person, Act.ENROL)
     slices = scope.part([query.place]) if query.place else scope.slices
     places = tuple(place for a, b in slices for place in scope.territory.ids[a:b])
-    return [_waiting(call, code) for code in await desk.station.codes.open(places, desk.clock.now_us())]
+    codes = await desk.station.codes.open(places, desk.clock.now_us())
+    return Listing(_waiting(call, code) for code in codes)
 
 
 async def make_enrolment(call: Call, body: EnrolmentIn) -> EnrolmentOut:
@@ -66,7 +71,7 @@ async def _invite(
     if wanted.approved:
         desk.authority.require(call.person, Act.APPROVE_SPEAKER, [place])
     code = make_code(desk.services.credentials.roots()[0])
-    invitation = _invitation(call.request, desk.services.names, code)
+    invitation = _invitation(call.request, desk.services.entrance, code)
     new = NewCode(
         hash_secret(parse_code(code).secret),
         place,
@@ -91,18 +96,30 @@ async def _invite(
     )
 
 
-def _invitation(request: web.Request, names: tuple[str, ...], code: str) -> Invitation:
-    """With this node as the asker reached it, unless the operator says that it has other names."""
-    url = request.url
-    host = (url.host or "").lower()
-    if names and host not in names:
-        url = url.with_host(names[0])
+def _invitation(request: web.Request, entrance: Entrance, code: str) -> Invitation:
+    """With this node as a device reaches it."""
     try:
-        return Invitation(str(url.origin()).lower(), code)
+        return Invitation(str(_node(request, entrance)).lower(), code)
     except ValueError as error:
         raise HttpError(
             400, "no name that a loudspeaker could call", "Host", "a name or address of this node"
         ) from error
+
+
+def _node(request: web.Request, entrance: Entrance) -> URL:
+    """As the asker has reached it, with TLS if there is any; by the first of the operator's names when the
+    asker's is neither one of them nor an address. Without such names a browser on this very machine gets what
+    works on this machine.
+    """
+    hop, url = entrance.hop(request), request.url.origin()
+    if hop.local and not entrance.names:
+        return url
+    if not hop.secure:
+        url = URL(entrance.https(hop, "") or str(url)).origin()
+    host, address = (url.host or "").lower(), parse_address(url.host or "")
+    here = host == "localhost" or (address is not None and address.is_loopback)
+    known = not here and (address is not None or host in {name.lower() for name in entrance.names})
+    return url.with_host(entrance.names[0]) if entrance.names and not known else url
 
 
 def enrol_command(invitation: Invitation, *, own_certificate: bool) -> str:

@@ -104,8 +104,6 @@ class Services:
     checks: Mapping[str, Check] = field(default_factory=dict)
     dist: Path = Path(__file__).parent / "dist"
     link_path: str = "/speaker/link"
-    names: tuple[str, ...] = ()
-    """Under which the operator says this node is reached; none: as each asker has reached it."""
     entrance: Entrance = field(default_factory=Entrance)
     own_certificate: bool = False
     """The node has made its TLS certificate itself, so no machine believes it unasked."""

@@ -26,6 +26,7 @@ def _speakers(call: Call, places: tuple[str, ...]) -> Iterator[SpeakerOut]:
 async def change_speaker(call: Call, body: SpeakerPatch) -> SpeakerOut:
     speaker = call.desk.directory.speaker(call.id)
     call.require([speaker.place, body.place] if body.place else [speaker.place])
+    call.about(name=body.name, position="position" in body.model_fields_set)
     change = SpeakerChange(name=body.name, place=body.place, notes=body.notes, position=_position(body))
     changed = await call.desk.station.speakers.change(call.id, change)
     call.desk.speaker_changed(changed)
@@ -55,6 +56,7 @@ async def unblock_speaker(call: Call) -> SpeakerOut:
 async def _step(call: Call, step: SpeakerStep) -> SpeakerOut:
     speaker = call.desk.directory.speaker(call.id)
     call.require([speaker.place])
+    call.about(name=speaker.name, before=speaker.state.value)
     changed = await call.desk.station.speakers.step(call.id, step)
     call.desk.speaker_changed(changed)
     return call.desk.view.speaker(changed)
@@ -64,5 +66,6 @@ async def remove_speaker(call: Call) -> None:
     """Its key is void for ever: the device comes back only with a new one and a new code."""
     speaker = call.desk.directory.speaker(call.id)
     call.require([speaker.place])
+    call.about(name=speaker.name, serial=speaker.serial)
     await call.desk.station.speakers.delete(speaker.id, now_us=call.desk.clock.now_us())
     call.desk.speaker_removed(speaker.id)

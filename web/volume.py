@@ -16,6 +16,7 @@ async def set_place_volume(call: Call, body: VolumeIn) -> VolumeOut:
     """For all speakers at the place and below it that have no nearer order."""
     call.require([call.id])
     place = call.desk.directory.place(call.id)
+    call.about(**body.model_dump())
     await call.desk.services.volumes.order(place.id, _wanted(body), call.person.id)
     return _told(call, place.id)
 
@@ -29,6 +30,7 @@ async def get_speaker_volume(call: Call) -> VolumeOut:
 async def set_speaker_volume(call: Call, body: VolumeIn) -> VolumeOut:
     speaker = call.desk.directory.speaker(call.id)
     call.require([speaker.place])
+    call.about(**body.model_dump())
     await call.desk.services.volumes.order(speaker.id, _wanted(body), call.person.id)
     return _told(call, speaker.place, speaker.id)
 

@@ -1,133 +1,120 @@
-"""Loudspeakers: joining by a one-time code, their state, moving and removing them."""
+"""Loudspeakers: their state, moving and removing them, letting them in and shutting them out."""
 
-import base64
 from typing import Any
 
 import pytest
 
-from loa.clock import VirtualClock
-from loa.station.codes import CODE_TTL_US
+from loa.station.speaker import NewSpeaker, SpeakerState
+from loa.station.station import Station
+from loa.streamer.air import Air
 from loa.streamer.presence import Roll
-from loa.trust.enrol import parse_code
 from loa.trust.keys import SigningKey
-from loa.web.desk import ENROL_BURST
-from loa.web.services import Services
-from loa.web.speakers import enrol_command
+from loa.web.desk import Desk
 
 SPEAKERS = "/api/v1/speakers"
 
 
-async def a_code(page: Any, place: str) -> Any:
-    return await page.post("/api/v1/enrolments", {"place": place, "name": "Cụm 7"})
-
-
-def device(code: str, key: SigningKey | None = None) -> dict[str, str]:
-    key = key or SigningKey.generate()
-    return {"secret": parse_code(code).secret.hex(), "public_key": key.public.raw.hex(), "serial": "A-1"}
-
-
-async def test_a_device_joins_with_its_code_and_learns_whom_to_believe(
-    page: Any, land: Any, services: Services, roll: Roll, network: Any
-) -> None:
-    told = await a_code(page, land.hamlet.id)
-    root = services.credentials.roots()[0]
-    assert parse_code(told["code"]).pins(root)
-    assert told["code"] in told["command"]
-    assert "loa speaker --node http://127.0.0.1" in told["command"]
-    page.client.session.cookie_jar.clear()
-    answer = await page.client.post("/enrol", json=device(told["code"]))
-    assert answer.status == 200
-    given = await answer.json()
-    assert given["roots"] == [root.raw.hex()]
-    assert given["chain"] == ["authority.grant", "node.grant"]
-    assert given["link"] == "/speaker/link"
-    assert base64.b64decode(given["placement"]).decode() == f"{given['speaker']} at {land.hamlet.id}"
-    assert roll.states[given["speaker"]].seat.place == land.hamlet.id
-    assert network.told == [f"changed {given['speaker']}"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "own", "unchecked"),
-    [
-        ("https://loa.example:8443", True, True),
-        ("https://loa.example", False, False),
-        ("http://192.0.2.7:8080", True, False),
-    ],
-)
-def test_the_command_fits_the_nodes_certificate(asked: str, own: bool, unchecked: bool) -> None:
-    command = enrol_command(asked, "CODE", own_certificate=own)
-    assert f"--node {asked} --enrol CODE " in command
-    assert ("--no-check-tls" in command) == unchecked
-
-
-async def test_the_new_speaker_shows_at_once(page: Any, land: Any) -> None:
-    told = await a_code(page, land.hamlet.id)
-    joined = await (await page.client.post("/enrol", json=device(told["code"]))).json()
-    shown = await page.get(f"{SPEAKERS}?place={land.hamlet.id}")
-    assert joined["speaker"] in {speaker["id"] for speaker in shown}
-    assert (await page.get("/api/v1/places"))[0]["speakers"] == 7
-
-
-async def test_a_code_opens_once_for_one_key_and_not_for_ever(
-    page: Any, land: Any, clock: VirtualClock
-) -> None:
+@pytest.fixture
+async def newcomer(
+    page: Any, land: Any, station: Station, desk: Desk, network: Any
+) -> tuple[str, SigningKey]:
+    """A device that has enrolled at the hamlet, and waits."""
     key = SigningKey.generate()
-    told = await a_code(page, land.hamlet.id)
-    first = await page.client.post("/enrol", json=device(told["code"], key))
-    again = await page.client.post("/enrol", json=device(told["code"], key))
-    assert (await first.json())["speaker"] == (await again.json())["speaker"]
-    assert (await page.client.post("/enrol", json=device(told["code"]))).status == 403
-    late = await a_code(page, land.hamlet.id)
-    clock.advance(CODE_TTL_US + 1)
-    assert (await page.client.post("/enrol", json=device(late["code"]))).status == 403
-    assert len(await (await page.client.get("/metrics")).text()) > 0
+    new = NewSpeaker(
+        land.hamlet.id, "Cụm mới", key.public.raw.hex(), "SN-9", "loa 0.3", state=SpeakerState.PENDING
+    )
+    speaker = await station.speakers.add(new, now_us=desk.clock.now_us())
+    desk.speaker_changed(speaker)
+    network.told.clear()
+    return speaker.id, key
 
 
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        ({"secret": "00" * 10}, 403),
-        ({"secret": "zz" * 10}, 400),
-        ({"secret": "00"}, 400),
-        ({"public_key": "00"}, 422),
-        ({"public_key": "Z" * 64}, 422),
-        ({"serial": "x" * 500}, 422),
-        ({"place": "0123456789abcdef"}, 422),
-    ],
-)
-async def test_a_device_that_asks_wrongly_gets_nothing(
-    page: Any, land: Any, change: dict[str, str], status: int
+async def counted(page: Any, land: Any) -> int:
+    places = {place["id"]: place for place in await page.get("/api/v1/places")}
+    found: int = places[land.hamlet.id]["speakers"]
+    return found
+
+
+async def test_a_newcomer_waits_and_is_let_in_by_a_person_who_compares_its_key(
+    page: Any, land: Any, newcomer: tuple[str, SigningKey], network: Any
 ) -> None:
-    told = await a_code(page, land.hamlet.id)
-    answer = await page.client.post("/enrol", json=device(told["code"]) | change)
-    assert answer.status == status, await answer.text()
-    assert set(await answer.json()) == {"what", "where", "expected"}
-    assert len(await page.get(SPEAKERS)) == 6
+    name, key = newcomer
+    (shown,) = [s for s in await page.get(f"{SPEAKERS}?place={land.hamlet.id}") if s["id"] == name]
+    assert (shown["state"], shown["serial"], shown["software"]) == ("pending", "SN-9", "loa 0.3")
+    assert shown["key"].replace(" ", "") == key.public.key_id[:8]
+    assert [len(group) for group in shown["key"].split(" ")] == [4, 4]
+    assert await counted(page, land) == 2, "nobody reckons with it yet"
+    approved = await page.post(f"{SPEAKERS}/{name}/approve", status=200)
+    assert approved["state"] == "never"
+    assert network.told == [f"changed {name}"]
+    assert await counted(page, land) == 3
 
 
-async def test_who_guesses_codes_is_slowed(page: Any, land: Any) -> None:
-    told = await a_code(page, land.hamlet.id)
-    wrong = device(told["code"]) | {"secret": "00" * 10}
-    for _ in range(ENROL_BURST):
-        assert (await page.client.post("/enrol", json=wrong)).status == 403
-    answer = await page.client.post("/enrol", json=device(told["code"]))
-    assert answer.status == 429
-    assert int(answer.headers["Retry-After"]) > 0
+async def test_who_waits_or_is_shut_out_is_not_meant_by_an_order(
+    page: Any, land: Any, newcomer: tuple[str, SigningKey], air: Air, roll: Roll, desk: Desk
+) -> None:
+    await page.post(f"{SPEAKERS}/{land.at(land.hamlet)[0]}/block", status=200)
+    alert = {"source": {"kind": "tone"}, "severity": "minor", "title": "X", "targets": [land.hamlet.id]}
+    started = await page.post("/api/v1/emergencies", alert)
+    await desk.feed.flush()
+    reach = await page.get(f"/api/v1/broadcasts/{started['id']}/reach")
+    assert {missing["id"] for missing in reach["missing"]} == {land.at(land.hamlet)[1]}
+
+
+async def test_a_speaker_is_blocked_and_let_in_again(
+    page: Any, land: Any, roll: Roll, network: Any, station: Station
+) -> None:
+    name = land.at(land.hamlet)[0]
+    roll.linked(name)
+    assert (await page.post(f"{SPEAKERS}/{name}/block", status=200))["state"] == "blocked"
+    assert (await station.speakers.get(name)).state is SpeakerState.BLOCKED
+    assert await counted(page, land) == 1
+    await page.post(f"{SPEAKERS}/{name}/approve", status=409)
+    assert (await page.post(f"{SPEAKERS}/{name}/unblock", status=200))["state"] == "online"
+    assert network.told == [f"changed {name}"] * 2
+    assert await counted(page, land) == 2
+
+
+@pytest.mark.parametrize("step", ["approve", "block", "unblock"])
+async def test_nobody_decides_about_a_speaker_that_is_not_there(page: Any, network: Any, step: str) -> None:
+    await page.post(f"{SPEAKERS}/0123456789abcdef/{step}", status=404)
+    assert network.told == []
 
 
 async def test_a_speaker_that_moves_is_counted_where_it_is(page: Any, land: Any, roll: Roll) -> None:
     (name, other) = land.at(land.south)
     roll.linked(name)
-    body = {"place": land.hamlet.id, "name": "Cụm mới", "notes": "trên cột", "lat": 10.4, "lon": 105.6}
-    changed = await page.call("PATCH", f"{SPEAKERS}/{name}", body)
-    assert {key: changed[key] for key in body} == body
+    body = {"place": land.hamlet.id, "name": "Cụm mới", "notes": "trên cột"}
+    position = {"lat": 10.4, "lon": 105.6}
+    changed = await page.call("PATCH", f"{SPEAKERS}/{name}", body | {"position": position})
+    assert {key: changed[key] for key in body | position} == body | position
     assert changed["state"] == "online"
     places = {place["id"]: place for place in await page.get("/api/v1/places")}
     assert (places[land.south.id]["speakers"], places[land.hamlet.id]["online"]) == (1, 1)
     assert roll.states[name].seat.place == land.hamlet.id
     assert [s["id"] for s in await page.get(f"{SPEAKERS}?place={land.south.id}")] == [other]
-    await page.call("PATCH", f"{SPEAKERS}/{name}", {"lat": 10.4}, status=422)
-    await page.call("PATCH", f"{SPEAKERS}/{name}", {"place": "0123456789abcdef"}, status=404)
+    kept = await page.call("PATCH", f"{SPEAKERS}/{name}", {"name": "Cụm 9"})
+    assert (kept["lat"], kept["lon"]) == (10.4, 105.6)
+    gone = await page.call("PATCH", f"{SPEAKERS}/{name}", {"position": None})
+    assert (gone["lat"], gone["lon"], gone["notes"]) == (None, None, "trên cột")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"position": {"lat": 10.4}}, 422),
+        ({"position": {"lat": 91, "lon": 0}}, 422),
+        ({"lat": 10.4, "lon": 105.0}, 422),
+        ({"state": "active"}, 422),
+        ({"place": "0123456789abcdef"}, 404),
+    ],
+)
+async def test_a_change_that_cannot_be_changes_nothing(
+    page: Any, land: Any, body: dict[str, Any], status: int
+) -> None:
+    before = await page.get(SPEAKERS)
+    await page.call("PATCH", f"{SPEAKERS}/{land.at(land.south)[0]}", body, status=status)
+    assert await page.get(SPEAKERS) == before
 
 
 async def test_a_removed_speaker_is_nobody(page: Any, land: Any, roll: Roll, network: Any) -> None:
