@@ -9,6 +9,7 @@ import pytest
 from loa.errors import PeerError, ProtocolError, RefusedError
 from loa.speaker.enrol import believe
 from loa.trust.enrol import make_code, parse_code
+from loa.trust.grants import Role
 from loa.trust.keys import SigningKey
 from loa.trust.statements import build_statement
 
@@ -52,6 +53,19 @@ def test_a_chain_from_elsewhere_is_refused(world: Any) -> None:
     stranger = type(world)().chain()
     with pytest.raises(RefusedError, match="does not lead"):
         believed(world, answer(world, chain=list(stranger)))
+
+
+def test_links_of_the_next_root_do_not_stand_in_the_way(world: Any) -> None:
+    other = SigningKey.generate()
+    next_link = world.grant(other, world.authority.public, Role.AUTHORITY)
+    _, memory = believed(world, answer(world, chain=[next_link, *world.chain()]))
+    assert memory.chain == world.chain()
+
+
+def test_one_that_waits_for_approval_has_no_placement_yet(world: Any) -> None:
+    _, memory = believed(world, answer(world, placement=None))
+    assert memory.placement is None
+    assert memory.chain == world.chain()
 
 
 def test_a_placement_signed_by_a_stranger_is_refused(world: Any) -> None:

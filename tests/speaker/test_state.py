@@ -9,6 +9,7 @@ import pytest
 
 from loa.errors import ConfigError
 from loa.speaker.state import Memory, StateFolder
+from loa.trust.statements import Revocations, Revoked, RootsOrder, sign_statement
 
 COMMUNE = (3).to_bytes(8, "big").hex()
 
@@ -18,6 +19,8 @@ def test_all_of_it_comes_back(world: Any, tmp_path: Path) -> None:
     identity = world.identity("http://node")
     memory = Memory(
         floor_us=123,
+        roots=RootsOrder(4, (world.root.public, world.node.public)),
+        revoked=(sign_statement(Revocations(2, (Revoked("0b" * 8, 9),)), world.root),),
         chain=world.chain(),
         placement=world.placement(),
         volumes=(world.volume(-3.0),),
@@ -131,3 +134,25 @@ def test_one_process_holds_a_folder(tmp_path: Path) -> None:
     first.unlock()
     second.lock()
     second.unlock()
+
+
+def test_a_memory_from_before_roots_could_change_still_reads(world: Any, tmp_path: Path) -> None:
+    folder, memory = StateFolder(tmp_path), Memory(floor_us=9, chain=world.chain())
+    folder.save_memory(memory)
+    file = tmp_path / "memory.json"
+    stored = json.loads(file.read_text("utf-8"))
+    del stored["roots"], stored["revoked"]
+    file.write_text(json.dumps(stored), "utf-8")
+    assert folder.load_memory() == memory
+
+
+@pytest.mark.parametrize(
+    "roots", [[], {"version": 1}, {"version": 1, "keys": []}, {"version": -1, "keys": ["aa" * 32]}]
+)
+def test_damaged_roots_are_an_error_not_the_old_ones(tmp_path: Path, roots: object) -> None:
+    folder = StateFolder(tmp_path)
+    folder.save_memory(Memory())
+    file = tmp_path / "memory.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"roots": roots}), "utf-8")
+    with pytest.raises(ConfigError, match="damaged"):
+        folder.load_memory()
