@@ -9,6 +9,7 @@ import type { LiveEvent } from './api/types.ts'
 import App from './App.svelte'
 import { I18n } from './i18n/i18n.svelte.ts'
 import type { App as Parts } from './state/app.ts'
+import { Access } from './state/access.svelte.ts'
 import { Connection } from './state/connection.svelte.ts'
 import { LiveCall } from './state/live.svelte.ts'
 import { Mic } from './state/mic.svelte.ts'
@@ -18,6 +19,7 @@ import { OnAir } from './state/onair.svelte.ts'
 import { Places } from './state/places.svelte.ts'
 import { Player } from './state/player.svelte.ts'
 import { Programs } from './state/programs.svelte.ts'
+import { Route } from './state/route.svelte.ts'
 import { Session } from './state/session.svelte.ts'
 import { View } from './state/view.svelte.ts'
 
@@ -39,6 +41,8 @@ function build(): Parts {
     apply: (event) => apply(parts, event),
   })
   const parts: Parts = {
+    access: new Access(session, places),
+    route: new Route(),
     ...{ api, i18n, now, notices, session, places, onAir, programs, mic, live, connection },
     player: new Player(),
     view: new View(),

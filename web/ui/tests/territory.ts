@@ -18,6 +18,7 @@ export function place(id: string, parent: string | null, fields: Partial<Place> 
     online: 0,
     faulty: 0,
     playing: null,
+    in_scope: true,
     ...fields,
   }
 }

@@ -1,6 +1,6 @@
 /* The language of the page. Vietnamese unless this browser chose English before. Owns the `lang` of the document. */
 
-import { ago, clock, count, time, type Lang } from '../model/format.ts'
+import { ago, clock, count, date, day, span, time, timeOfDay, type Lang } from '../model/format.ts'
 import { en } from './en.ts'
 import { vi, type Strings } from './vi.ts'
 
@@ -23,6 +23,10 @@ export class I18n {
 
   readonly n = (value: number): string => count(value, this.lang)
   readonly time = (at: string, nowMs: number): string => time(new Date(at), new Date(nowMs), this.lang)
+  readonly date = (at: string): string => date(new Date(at), this.lang)
+  readonly span = (ms: number): string => span(ms, this.lang)
+  readonly day = (at: string): string => day(new Date(at), this.lang)
+  readonly timeOfDay = (at: string): string => timeOfDay(new Date(at), this.lang)
   readonly ago = (at: string, nowMs: number): string => ago(new Date(at), new Date(nowMs), this.lang)
   readonly clock = clock
 }

@@ -4,6 +4,7 @@ import { createContext } from 'svelte'
 
 import type { Api } from '../api/client.ts'
 import type { I18n } from '../i18n/i18n.svelte.ts'
+import type { Access } from './access.svelte.ts'
 import type { Connection } from './connection.svelte.ts'
 import type { LiveCall } from './live.svelte.ts'
 import type { Mic } from './mic.svelte.ts'
@@ -13,6 +14,7 @@ import type { OnAir } from './onair.svelte.ts'
 import type { Places } from './places.svelte.ts'
 import type { Player } from './player.svelte.ts'
 import type { Programs } from './programs.svelte.ts'
+import type { Route } from './route.svelte.ts'
 import type { Session } from './session.svelte.ts'
 import type { View } from './view.svelte.ts'
 
@@ -22,6 +24,8 @@ export interface App {
   readonly now: Now
   readonly notices: Notices
   readonly session: Session
+  readonly access: Access
+  readonly route: Route
   readonly places: Places
   readonly onAir: OnAir
   readonly programs: Programs

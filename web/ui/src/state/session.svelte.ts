@@ -1,14 +1,27 @@
-/* Who is logged in. The one-time password of the first log-in must be replaced before anything else works. */
+/* Who is logged in. Laws: the second step comes before anything of the API; the one-time password of the first
+   log-in, and a second factor where a role asks for one, come before anything else works. */
 
 import type { Api } from '../api/client.ts'
 import { asProblem } from '../api/problem.ts'
-import type { Account, SessionInfo } from '../api/types.ts'
+import type { Account, SecondStep, SessionInfo } from '../api/types.ts'
 
-export type SessionState = 'unknown' | 'out' | 'mustChange' | 'in'
+export type SessionState = 'unknown' | 'out' | 'second' | 'mustChange' | 'setUp' | 'in'
+
+const STATES: Record<SessionInfo['needs'], SessionState> = {
+  nothing: 'in',
+  password: 'mustChange',
+  second_factor_set_up: 'setUp',
+  second_factor: 'second',
+}
+
+/** What the second step may be shown with: six digits or a recovery code, or a passkey's answer. */
+export type Proof = { readonly code: string } | { readonly passkey: Record<string, unknown> }
 
 export class Session {
   state: SessionState = $state('unknown')
-  account: Account | null = $state.raw(null)
+  info: SessionInfo | null = $state.raw(null)
+  readonly account: Account | null = $derived(this.info?.account ?? null)
+  readonly second: SecondStep | null = $derived(this.info?.second ?? null)
   /** The session ended under our hands, as opposed to a log-out. */
   expired = $state(false)
   readonly #api: Api
@@ -16,7 +29,8 @@ export class Session {
   constructor(api: Api) {
     this.#api = api
     api.onUnauthorized = () => {
-      this.expired = this.state === 'in' || this.state === 'mustChange'
+      if (this.state === 'second') return
+      this.expired = this.state !== 'out' && this.state !== 'unknown'
       this.#leave()
     }
   }
@@ -35,6 +49,11 @@ export class Session {
     this.#enter(await this.#api.value(this.#api.http.POST('/api/v1/session', { body: { name, password } })))
   }
 
+  async prove(proof: Proof): Promise<void> {
+    const body = { challenge: this.second?.challenge ?? '', ...proof }
+    this.#enter(await this.#api.value(this.#api.http.POST('/api/v1/session/second', { body })))
+  }
+
   async changePassword(old: string, fresh: string): Promise<void> {
     const body = { old, new: fresh }
     this.#enter(await this.#api.value(this.#api.http.POST('/api/v1/session/password', { body })))
@@ -46,15 +65,20 @@ export class Session {
     this.#leave()
   }
 
+  /** Back to the first step. */
+  giveUp(): void {
+    this.#leave()
+  }
+
   #enter(info: SessionInfo): void {
     this.#api.csrf = info.csrf
-    this.account = info.account
+    this.info = info
     this.expired = false
-    this.state = info.account.must_change ? 'mustChange' : 'in'
+    this.state = STATES[info.needs]
   }
 
   #leave(): void {
-    this.account = null
+    this.info = null
     this.state = 'out'
   }
 }

@@ -10,7 +10,7 @@ const EVERY_MS = 2500
 const MANY = 300
 const EVERY_MANY_MS = 15000
 
-const ORDER: Record<Speaker['state'], number> = { fault: 0, offline: 1, never: 2, online: 3 }
+const ORDER: Record<Speaker['state'], number> = { pending: 0, fault: 1, offline: 2, blocked: 3, never: 4, online: 5 }
 
 export class Speakers {
   list: readonly Speaker[] = $state.raw([])
