@@ -3,7 +3,8 @@
 Exit 0: all is right; 1: the first fault is named; 2: wrong usage.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -67,9 +68,7 @@ def _check(state: Path | None, export: Path | None, given: Sequence[VerifyKey]) 
     if export is not None:
         taken = _checked(export, lines_of_file(export), roots)
         if not taken.ended:
-            raise ProtocolError(
-                f"audit log {export}: cut after entry {taken.last}, expected its end"
-            )
+            raise ProtocolError(f"audit log {export}: cut after entry {taken.last}, expected its end")
         known = {taken.first: taken.first_hash, taken.last: taken.hash}
         told = _told(export, taken)
         if not roots:
@@ -77,18 +76,20 @@ def _check(state: Path | None, export: Path | None, given: Sequence[VerifyKey]) 
     if state is not None:
         found = _checked(state, lines_of_state(state), roots, known)
         if found.last and found.signed is None:
-            raise ProtocolError(
-                f"audit log {state}: no head is signed, expected one of each start"
-            )
+            raise ProtocolError(f"audit log {state}: no head is signed, expected one of each start")
         told += _told(state, found)
     return told
 
 
 def _checked(
-    path: Path, lines: Iterable[Line], roots: Sequence[VerifyKey], known: Mapping[int, str] | None = None
+    path: Path,
+    lines: Generator[Line, None, None],
+    roots: Sequence[VerifyKey],
+    known: Mapping[int, str] | None = None,
 ) -> Checked:
     try:
-        return check_lines(lines, roots, known=known)
+        with closing(lines):
+            return check_lines(lines, roots, known=known)
     except ProtocolError as problem:
         raise ProtocolError(f"audit log {path}: {problem}") from problem
 
@@ -101,6 +102,8 @@ def _told(path: Path, found: Checked) -> list[str]:
             f"  signed up to entry {found.signed.number} by node {found.signed.key_id}, "
             f"{when(found.signed.at_us)}; {found.last - found.signed.number} since"
         )
+    else:
+        told.append("  signed by nobody: whoever has it may have made it")
     return told
 
 

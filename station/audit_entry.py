@@ -36,7 +36,7 @@ DETAILS = frozenset(_NAMES.split())
 
 Scalar = str | int | bool
 _ACT = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_SECRET = re.compile(r"loa_[\w-]{8}|LOA:|otpauth:|eyJ[\w-]+\.|[\w+/-]{40}", re.IGNORECASE)
+_SECRET = re.compile(r"loa_[\w-]{8}|LOA:|otpauth:|eyJ[\w-]+\.|[\w+/-]{40}", re.IGNORECASE | re.ASCII)
 """API tokens, enrolment QR codes, TOTP links, JWTs, and any long run of base64 or hex."""
 
 

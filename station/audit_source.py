@@ -6,7 +6,7 @@ or on a copy; what cannot be read as a line is a ProtocolError that says which. 
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def roots_of(state: Path) -> tuple[VerifyKey, ...]:
     return tuple(root.key for root in read_ring(state / "keys" / "chain.json", _NoKeys()).roots)
 
 
-def lines_of_state(state: Path) -> Iterator[AuditEntry | AuditHead]:
+def lines_of_state(state: Path) -> Generator[AuditEntry | AuditHead, None, None]:
     """Each head behind the entry it signs. ConfigError when there is no audit log in it."""
     path = state / "loa.db"
     if not path.is_file():
@@ -56,18 +56,18 @@ def lines_of_state(state: Path) -> Iterator[AuditEntry | AuditHead]:
 
 def _rows(database: sqlite3.Connection) -> Iterator[AuditEntry | AuditHead]:
     database.execute("BEGIN")  # entries and heads of one moment
-    heads = database.execute(_HEADS)
-    head = _head(heads.fetchone())
-    for row in database.execute(_ENTRIES):
-        entry = _entry(row)
-        yield entry
-        while head is not None and head.number <= entry.number:
+    _check_triggers(database)
+    with closing(database.execute(_HEADS)) as heads, closing(database.execute(_ENTRIES)) as entries:
+        head = _head(heads.fetchone())
+        for row in entries:
+            entry = _entry(row)
+            yield entry
+            while head is not None and head.number <= entry.number:
+                yield head
+                head = _head(heads.fetchone())
+        while head is not None:
             yield head
             head = _head(heads.fetchone())
-    while head is not None:
-        yield head
-        head = _head(heads.fetchone())
-    _check_triggers(database)
 
 
 def _check_triggers(database: sqlite3.Connection) -> None:
@@ -98,7 +98,7 @@ def _head(row: tuple[object, ...] | None) -> AuditHead | None:
         raise ProtocolError(f"the head of entry {number} was changed: {problem}") from problem
 
 
-def lines_of_file(path: Path) -> Iterator[Line]:
+def lines_of_file(path: Path) -> Generator[Line, None, None]:
     """ConfigError when it cannot be read."""
     try:
         with path.open("rb") as file:
