@@ -22,17 +22,19 @@ from .account_models import (
 from .call import Call
 from .desk import Desk
 from .model import moment
+from .route import Listing
 
 Pairs = frozenset[tuple[str, str]]
 """(role, place)."""
 
 
-async def list_accounts(call: Call) -> list[AccountOut]:
+async def list_accounts(call: Call) -> Listing[AccountOut]:
     """Those whose roles all lie within one's own scope, by name."""
     call.require()
     with_factor = await call.desk.station.factors.accounts()
     accounts = await call.desk.station.accounts.list()
-    return [_told(call.desk, account, with_factor) for account in accounts if _in_scope(call, account.id)]
+    seen = [account for account in accounts if _in_scope(call, account.id)]
+    return Listing(_told(call.desk, account, with_factor) for account in seen)
 
 
 async def add_account(call: Call, body: AccountIn) -> NewAccountOut:

@@ -1,6 +1,7 @@
 """From where a log-in is tried: the address, the browser, and whether it is one that is known."""
 
 from .call import Call
+from .hop import parse_address
 from .known_browsers import cookie_name
 from .rate_limit import address_key
 from .session_book import Origin
@@ -24,4 +25,4 @@ def cookie_of(call: Call) -> str | None:
 def origin_of(call: Call) -> Origin:
     """For the list of sessions that their owner looks at."""
     agent = "".join(char for char in call.request.headers.get("User-Agent", "") if char.isprintable())
-    return Origin(call.request.remote or "", agent)
+    return Origin(str(parse_address(call.request.remote or "") or ""), agent)

@@ -53,7 +53,7 @@ class Challenges:
     def open(self, account: str, purpose: Purpose, *, now_us: int) -> Challenge:
         """A new one; the account's oldest goes when it has too many."""
         mine = [name for name, known in self._open.items() if known.account == account]
-        for name in mine[: len(mine) - MAX_EACH + 1]:
+        for name in mine[: max(0, len(mine) - MAX_EACH + 1)]:
             del self._open[name]
         while len(self._open) >= MAX_OPEN:
             self._open.popitem(last=False)

@@ -4,15 +4,16 @@ from ..station.sessions import Session
 from .call import Call
 from .model import moment
 from .people_models import OpenSession
+from .route import Listing
 
 
-async def list_sessions(call: Call) -> list[OpenSession]:
+async def list_sessions(call: Call) -> Listing[OpenSession]:
     """Where this account is logged in, latest first."""
     call.require()
     who, desk = call.person, call.desk
     await desk.sessions.write_seen()
     found = await desk.station.sessions.of_account(who.id, now_us=desk.clock.now_us())
-    return [_told(session, current=session.id == who.session) for session in found]
+    return Listing([_told(session, current=session.id == who.session) for session in found])
 
 
 async def end_other_sessions(call: Call) -> None:

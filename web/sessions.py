@@ -38,7 +38,7 @@ async def log_in(call: Call, body: LoginIn) -> Prepared[SessionOut]:
     if await desk.station.factors.of_account(account.id):
         return await _second_step(call, account)
     desk.log_ins.succeeded(body.name, browser)
-    return await _admit(call, account, second_factor=False)
+    return await _begin(call, account, second_factor=False)
 
 
 async def log_in_second(call: Call, body: SecondIn) -> Prepared[SessionOut]:
@@ -53,10 +53,11 @@ async def log_in_second(call: Call, body: SecondIn) -> Prepared[SessionOut]:
         if not await shows(call, challenge, body):
             raise DeniedError("second factor: it was not shown; expected a fresh code or your passkey")
         desk.challenges.close(challenge)
+        account = await _active(call, account)
     except DeniedError as error:
         raise _refused(error) from error
     desk.log_ins.succeeded(account.name, browser)
-    return await _admit(call, account, second_factor=True)
+    return await _begin(call, account, second_factor=True)
 
 
 async def who_am_i(call: Call) -> SessionOut:
@@ -109,14 +110,16 @@ async def _second_step(call: Call, account: StationAccount) -> Prepared[SessionO
     return Prepared(lacking, lambda _: None)
 
 
-async def _admit(call: Call, account: StationAccount, *, second_factor: bool) -> Prepared[SessionOut]:
-    """Who is known now: the old session of this browser is over, a new one begins."""
+async def _active(call: Call, account: StationAccount) -> StationAccount:
+    """It is admitted now. DeniedError when it was disabled meanwhile."""
+    return await call.desk.station.accounts.logged_in(account.id, now_us=call.desk.clock.now_us())
+
+
+async def _begin(call: Call, account: StationAccount, *, second_factor: bool) -> Prepared[SessionOut]:
+    """The old session of this browser is over, a new one begins."""
     desk = call.desk
-    call.by(account.id, account.name)
-    call.about(second_factor=second_factor)
     if call.who is not None and call.who.token_scope is None:
         await desk.sessions.close(call.who)
-    account = await desk.station.accounts.logged_in(account.id, now_us=desk.clock.now_us())
     desk.directory.put_account(account)
     who = await desk.sessions.open(account, origin_of(call), second_factor=second_factor)
     return _with_cookies(call, who)

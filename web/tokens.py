@@ -6,15 +6,16 @@ from .authority import NOT_BY_TOKEN
 from .call import Call
 from .model import moment
 from .people_models import NewTokenOut, TokenIn, TokenOut
+from .route import Listing
 
 DAY_US = 86_400 * 1_000_000
 
 
-async def list_tokens(call: Call) -> list[TokenOut]:
+async def list_tokens(call: Call) -> Listing[TokenOut]:
     """Those of this account, latest first."""
     call.require()
     found = await call.desk.station.api_tokens.of_account(call.person.id)
-    return [_told(token) for token in found]
+    return Listing(_told(token) for token in found)
 
 
 async def make_token(call: Call, body: TokenIn) -> NewTokenOut:
