@@ -121,9 +121,11 @@ def entrance(settings: Settings, ports: Ports, tls: Tls | None) -> Entrance:
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, ports: Ports, tls: Tls | None) -> AsyncIterator[None]:
+async def listening(
+    app: web.Application, ports: Ports, tls: Tls | None, *, request_within_s: float = REQUEST_WITHIN_S
+) -> AsyncIterator[None]:
     """`app` answers at both ports; `tls` goes with the secure one."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=REQUEST_WITHIN_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=request_within_s)
     await runner.setup()
     try:
         await _accept(runner, ports.plain, None)
