@@ -68,7 +68,7 @@ def speaker(
     except ConfigError as error:
         typer.echo(f"loa speaker: {error}", err=True)
         raise typer.Exit(2) from error
-    logs.configure("info")
+    logs.configure("info", sys.stderr)
     failed: ExceptionGroup[LoaError] | None = None
     try:
         asyncio.run(_until_told(SpeakerAgent(config)))

@@ -174,6 +174,15 @@ def test_a_start_that_changes_its_rank_is_refused(rig: Any, world: Any) -> None:
     assert rig.count("refused_changed") == 1
 
 
+def test_a_test_does_not_become_real(rig: Any, world: Any) -> None:
+    probe = world.program(at_us=rig.now_us, flags=StartFlags.TEST)
+    rig.hear(probe.start_datagram())
+    rig.hear(probe.start_datagram(flags=StartFlags.NONE))
+    assert rig.count("refused_changed") == 1
+    rig.run(1)
+    assert rig.tape.frames == []
+
+
 # --- replays
 
 

@@ -30,7 +30,7 @@ def counters() -> Counters:
 def intake(counters: Counters) -> Intake:
     """A speaker at the hamlet that trusts the root of the code."""
     mandate = Mandate("11" * 8, (VerifyKey(bytes.fromhex(VECTORS["keys"]["root"]["public"])),))
-    assert mandate.learn([VECTORS["grants"][name] for name in ("root", "authority", "node")]) == 0
+    assert not mandate.learn([VECTORS["grants"][name] for name in ("root", "authority", "node")])
     assert mandate.place(parse_statement(bytes.fromhex(VECTORS["statements"]["placement"])), NOW_US)
     return Intake(mandate, Freshness(), Checks(), counters, NOW_US - 60_000_000)
 
