@@ -120,6 +120,10 @@ def _operation(route: Route) -> Json:
         operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = _responses(route)
     operation["security"] = security(route)
+    if route.act is not None:
+        operation["x-loa-act"] = route.act.value
+    if route.instead:
+        operation["x-loa-act-instead"] = [act.value for act in route.instead]
     return operation
 
 

@@ -55,6 +55,7 @@ class Route:
     tag: str
     access: Access = Access.ACCOUNT
     act: Act | None = None
+    """What must be allowed."""
     status: int = 200
     errors: tuple[int, ...] = ()
     form: type[BaseModel] | None = None
@@ -62,6 +63,8 @@ class Route:
     media: str = "application/json"
     event: type[BaseModel] | None = None
     """Describes a streamed answer."""
+    instead: tuple[Act, ...] = ()
+    """What must be allowed instead, if the body (or what the id names) says so."""
     hints: dict[str, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

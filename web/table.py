@@ -18,6 +18,7 @@ from .people_table import people
 from .places import add_place, change_place, list_places, preview_reach, reorder_place
 from .probes import healthz, metrics, openapi_json, readyz
 from .programs import get_program, hear_program, list_programs, remove_program, upload_program
+from .roles import role_routes
 from .route import Access, Route
 from .speakers import (
     approve_speaker,
@@ -37,6 +38,7 @@ def routes() -> tuple[Route, ...]:
     """All of them."""
     return (
         *people(),
+        *role_routes(API),
         *_territory(),
         *_speakers(),
         *_enrolments(),
@@ -171,9 +173,28 @@ def _air() -> tuple[Route, ...]:
     refused = (404, 409)
     return (
         Route("GET", path, list_broadcasts, "Broadcasts", tag, act=Act.SEE),
-        Route("POST", path, start_broadcast, "Go on air", tag, act=Act.AIR, status=201, errors=refused),
+        Route(
+            "POST",
+            path,
+            start_broadcast,
+            "Go on air",
+            tag,
+            act=Act.AIR,
+            instead=(Act.AIR_PRIORITY,),
+            status=201,
+            errors=refused,
+        ),
         Route("GET", f"{path}/{{id}}", get_broadcast, "One broadcast", tag, act=Act.SEE),
-        Route("DELETE", f"{path}/{{id}}", stop_broadcast, "Stop a broadcast", tag, act=Act.STOP, status=204),
+        Route(
+            "DELETE",
+            f"{path}/{{id}}",
+            stop_broadcast,
+            "Stop a broadcast",
+            tag,
+            act=Act.STOP,
+            instead=(Act.STOP_ALERT,),
+            status=204,
+        ),
         Route("GET", f"{path}/{{id}}/reach", get_reach, "Whom it reached", tag, act=Act.SEE),
         Route(
             "POST",
@@ -182,6 +203,7 @@ def _air() -> tuple[Route, ...]:
             "Raise an emergency",
             tag,
             act=Act.ALERT,
+            instead=(Act.DRILL,),
             status=201,
             errors=(*refused, 503),
         ),
