@@ -8,6 +8,7 @@ entry is lost by that. Runs on the loop; owned by the desk.
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,8 +32,14 @@ log = structlog.get_logger("audit")
 class AuditTrail:
     """See the module. `run` until cancelled, then `drain`."""
 
-    def __init__(self, audit: Audit, clock: Clock, patience_s: float = PATIENCE_S) -> None:
-        self._audit, self._clock, self._patience_s = audit, clock, patience_s
+    def __init__(
+        self,
+        audit: Audit,
+        clock: Clock,
+        patience_s: float = PATIENCE_S,
+        retry_s: Sequence[float] = RETRY_S,
+    ) -> None:
+        self._audit, self._clock, self._patience_s, self._retry_s = audit, clock, patience_s, retry_s
         self._waiting: deque[tuple[NewEntry, asyncio.Future[None] | None]] = deque()
         self._wake = asyncio.Event()
         self._draining = asyncio.Lock()
@@ -84,7 +91,7 @@ class AuditTrail:
                 failures += 1
                 self.retries += 1
                 log.warning("database does not take the audit log", waiting=self.waiting, error=str(error))
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S)) - 1])
+                await asyncio.sleep(self._retry_s[min(failures, len(self._retry_s)) - 1])
 
     async def drain(self) -> None:
         """Write everything that waits. Raises what the database raises; nothing is lost then."""

@@ -133,8 +133,8 @@ async def _by_cookie(book: SessionBook, request: web.Request) -> None:
         return
     who = await book.find(token, address_key(request.remote))
     if who is not None:
+        request[SIGNED_IN] = who  # whose session it was that a forged request has used is worth knowing
         _check_csrf(request, who)
-        request[SIGNED_IN] = who
 
 
 def _check_csrf(request: web.Request, who: SignedIn) -> None:
