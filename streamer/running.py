@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..codecs.marks import drill_mark
 from ..codecs.tones import encoded
 from ..trust.keys import SigningKey
 from ..wire.datagram import AudioPart, EndReason, Start, StartFlags, targets_hash
@@ -85,11 +86,13 @@ def prepare(
 
 
 def _clips(order: Order) -> Sequence[Clip]:
+    """What is encoded already. A drill says what it is, first and last (a live voice has no last clip)."""
+    mark = [drill_mark()] if order.drill else []
     chime = [encoded(order.chime)] if order.chime else []
     match order.source:
         case FileSource(clip, repeat):
-            return [*chime, clip] * repeat
+            return [*mark, *([*chime, clip] * repeat), *mark]
         case ToneSource(repeat):
-            return chime * repeat
+            return [*mark, *(chime * repeat), *mark]
         case MicSource():
-            return chime
+            return [*mark, *chime]

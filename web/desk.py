@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..codecs.tones import Chime, encoded
+from ..codecs.marks import encode_signals
 from ..errors import LoaError, NotFoundError
 from ..station.act import Act
 from ..station.content import ContentEvent
@@ -114,7 +114,7 @@ class Desk:
         await self.station.roles.ensure()
         self._stops.append(await self.authority.load())
         self._stops.append(self.authority.subscribe(self.feed.scopes_changed))
-        await asyncio.to_thread(_encode_signals)
+        await asyncio.to_thread(encode_signals)
         for speaker in self.directory.speakers.values():
             if speaker.id not in self.roll.states:
                 self.roll.enrol(seat_of(speaker))
@@ -221,9 +221,3 @@ class Desk:
 
 def seat_of(speaker: Speaker) -> Seat:
     return Seat(speaker.id, speaker.place, speaker.name)
-
-
-def _encode_signals() -> None:
-    """Each takes 100 ms the first time: not the time of the first alert."""
-    for chime in Chime:
-        encoded(chime)

@@ -8,6 +8,7 @@ In the order in which they had started, so that first come stays first. Runs onc
 
 import structlog
 
+from ..codecs.marks import drill_mark
 from ..codecs.tones import Chime, encoded
 from ..errors import LoaError
 from ..station.audit_entry import NewEntry
@@ -56,12 +57,17 @@ def _length_s(desk: Desk, row: Broadcast) -> float | None:
     if row.source == LOOP:
         return None
     if row.source == "tone":
-        return ToneSource().repeat * encoded(Chime.WARNING).frames * 0.02
+        return ToneSource().repeat * encoded(Chime.WARNING).frames * 0.02 + _marks_s(row)
     program = desk.directory.programs.get(row.program or "")
     if program is None or program.measured is None:
         return 0.0
     times = EMERGENCY_REPEATS if row.cls is BroadcastClass.EMERGENCY else 1
-    return times * (program.measured.duration_s + CHIME_S)
+    return times * (program.measured.duration_s + CHIME_S) + _marks_s(row)
+
+
+def _marks_s(row: Broadcast) -> float:
+    """A drill says what it is before and after."""
+    return 2 * drill_mark().frames * 0.02 if row.drill else 0.0
 
 
 async def _again(desk: Desk, row: Broadcast) -> None:

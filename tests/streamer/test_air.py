@@ -7,6 +7,7 @@ import pytest
 
 from loa.clock import VirtualClock
 from loa.codecs.frame import FRAME_US
+from loa.codecs.marks import drill_mark
 from loa.codecs.tones import Chime, encoded
 from loa.errors import ConflictError, NotFoundError, OperatorError
 from loa.streamer.air import CALL_IN_US, Air
@@ -203,6 +204,29 @@ def test_an_emergency_cuts_through_and_a_recording_goes_on_where_it_was_cut() ->
     assert heard[back - 1] == (alert.order.program_id, warning.opus(back - 1 - cut))
     assert heard[back] == (file.order.program_id, b"file %4d" % 50), "nothing skipped, nothing repeated"
     assert world.playing(SOUTH) is None
+
+
+@pytest.mark.parametrize("what", ["tone", "file", "microphone"])
+def test_a_drill_says_that_it_is_one_before_all_else_and_at_its_end(what: str) -> None:
+    world = World()
+    source = {"tone": ToneSource(1), "file": FileSource(Recording(20), 2), "microphone": MicSource()}[what]
+    drill = world.start(source, NORTH, cls=EMERGENCY, chime=Chime.WARNING, drill=True)
+    world.speak()
+    world.run(3, world.speak)
+    mark, warning = drill_mark(), encoded(Chime.WARNING)
+    length = {"tone": warning.frames, "file": 2 * (warning.frames + 20), "microphone": 50}[what]
+    began = min(world.ears.frames_at(world.air.territory.index(NORTH)))
+    world.run(2 * mark.frames + length + 20)
+    heard = world.ears.frames_at(world.air.territory.index(NORTH))
+    program = drill.order.program_id
+    assert [heard[began + n] for n in range(mark.frames)] == [
+        (program, mark.opus(n)) for n in range(mark.frames)
+    ]
+    assert heard[began + mark.frames] == (program, warning.opus(0))
+    if what != "microphone":
+        last = max(heard)
+        assert last - began + 1 == 2 * mark.frames + length
+        assert heard[last] == (program, mark.opus(mark.frames - 1))
 
 
 def test_an_emergency_is_urgent_to_its_last_packet_and_before_all_else() -> None:
