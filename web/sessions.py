@@ -33,10 +33,11 @@ async def log_in(call: Call, body: LoginIn) -> Prepared[SessionOut]:
     desk.log_ins.begin(body.name, address_of(call), browser)
     try:
         account = await desk.station.accounts.log_in(body.name, body.password, known=browser is not None)
+        if await desk.station.factors.of_account(account.id):
+            return await _second_step(call, account)
+        account = await _active(call, account)
     except DeniedError as error:
         raise _refused(error) from error
-    if await desk.station.factors.of_account(account.id):
-        return await _second_step(call, account)
     desk.log_ins.succeeded(body.name, browser)
     return await _begin(call, account, second_factor=False)
 
