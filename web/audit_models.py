@@ -1,6 +1,6 @@
 """Bodies of the audit log: who did what, from where, to which places, and what came of it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, WithJsonSchema
 
@@ -25,7 +25,7 @@ class AuditQuery(In):
     actor: Id | None = Field(default=None, description="an account, or a speaker")
     act: ActName | None = None
     place: Id | None = Field(default=None, description="what concerned this place or one below it")
-    result: Result | None = None
+    result: Literal["done", "denied", "failed"] | None = None
     from_: Moment | None = Field(default=None, alias="from")
     to: Moment | None = Field(default=None, description="the first moment that is too late")
 

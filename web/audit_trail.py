@@ -21,7 +21,8 @@ from .unbroken import unbroken
 
 MAX_WAITING = 10_000
 """Some 10 MB, for a database that stands still."""
-AT_ONCE = 200
+AT_ONCE = 50
+"""Some 3 ms of the loop."""
 PATIENCE_S = 10.0
 """As long as a write waits for another process (`database.BUSY_TIMEOUT_MS`)."""
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)

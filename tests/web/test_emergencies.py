@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from loa.errors import OperatorError
+from loa.station.audit_entry import NewEntry
 from loa.station.broadcast import Broadcast, Ended, parse_entry
 from loa.station.emergency_log import EmergencyLog
 from loa.station.station import Station
@@ -45,7 +46,7 @@ class Disk:
         self.synced = asyncio.Event()
         self.asked = asyncio.Event()
         self.fault: str | None = None
-        self.entries: list[Broadcast | Ended] = []
+        self.entries: list[Broadcast | Ended | NewEntry] = []
 
     async def started(self, broadcast: Broadcast) -> None:
         await self._sync(broadcast)
@@ -53,7 +54,10 @@ class Disk:
     async def ended(self, broadcast_id: str, *, at_us: int, reason: str) -> None:
         await self._sync(Ended(broadcast_id, at_us, reason))
 
-    async def _sync(self, entry: Broadcast | Ended) -> None:
+    async def noted(self, entry: NewEntry) -> None:
+        await self._sync(entry)
+
+    async def _sync(self, entry: Broadcast | Ended | NewEntry) -> None:
         self.asked.set()
         await self.synced.wait()
         if self.fault:
@@ -68,9 +72,10 @@ async def test_an_emergency_is_on_air_and_in_the_journal(
     assert told["reach"] == {"speakers": 6, "online": 0, "places": 4}
     (on_air,) = air.on_air()
     assert (on_air.order.cls, on_air.order.severity) == (BroadcastClass.EMERGENCY, Severity.EXTREME)
-    (record,) = emergencies.journal.replay()
-    entry = parse_entry(record.payload)
+    entry, noted = (parse_entry(record.payload) for record in emergencies.journal.replay())
     assert isinstance(entry, Broadcast)
+    assert isinstance(noted, NewEntry)
+    assert (noted.actor_name, noted.subject) == ("admin", told["id"])
     assert (entry.id, entry.title, entry.started_us) == (told["id"], "Bão", on_air.started_us)
     await emergencies.catch_up()
     assert (await station.broadcasts.get(told["id"])).targets == (land.province.id,)
@@ -104,8 +109,9 @@ async def test_its_datagrams_are_out_before_the_disk_has_synced(
         assert not asked.done()
         disk.synced.set()
         told = await asked
-        (entry,) = disk.entries
+        entry, noted = disk.entries
         assert isinstance(entry, Broadcast)
+        assert isinstance(noted, NewEntry)
         assert entry.id == told["id"]
 
 
@@ -134,9 +140,9 @@ async def test_stopping_is_answered_when_it_is_in_the_journal(
     stopped = await page.call("DELETE", f"{EMERGENCIES}/{told['id']}")
     assert stopped == {"id": told["id"], "all_clear": None}
     entries = [parse_entry(record.payload) for record in emergencies.journal.replay()]
-    assert [type(entry) for entry in entries] == [Broadcast, Ended]
-    assert isinstance(entries[1], Ended)
-    assert (entries[1].broadcast, entries[1].reason) == (told["id"], "stopped")
+    assert [type(entry) for entry in entries] == [Broadcast, NewEntry, Ended, NewEntry]
+    assert isinstance(entries[2], Ended)
+    assert (entries[2].broadcast, entries[2].reason) == (told["id"], "stopped")
     assert air.on_air() == []
 
 
