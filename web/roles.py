@@ -59,9 +59,7 @@ def _at_root(call: Call, given: Iterable[Act]) -> None:
     call.require([root])
     for act in given:
         if act is not Act.OWN and not call.desk.authority.scope(call.person, act).covers(root):
-            raise DeniedError(
-                f"acts: you may not {act} everywhere, expected no more than you may do yourself"
-            )
+            raise DeniedError(f"acts: you may not {act} everywhere, expected what you may do yourself")
 
 
 def _told(role: Role) -> RoleOut:

@@ -103,7 +103,9 @@ async def test_a_file_that_is_not_ready_is_not_aired(
     page: Any, land: Any, station: Station, desk: Any, clock: VirtualClock
 ) -> None:
     desk.directory.put_program(
-        await station.programs.add("00000000000000aa", place="e" * 16, title="X", now_us=clock.now_us())
+        await station.programs.add(
+            "00000000000000aa", place=land.province.id, title="X", now_us=clock.now_us()
+        )
     )
     problem = await page.post(BROADCASTS, file_order("00000000000000aa", land.north.id), status=409)
     assert ProgramState.PREPARING in problem["what"]

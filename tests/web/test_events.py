@@ -259,7 +259,7 @@ async def test_a_page_that_missed_events_gets_everything_anew(page: Any, land: A
 
 def someone(desk: Desk) -> SignedIn:
     """Who is logged in."""
-    return next(iter(desk.sessions._known.values()))
+    return next(iter(desk.sessions._known.values())).who
 
 
 async def test_nothing_is_made_when_nobody_watches(land: Any, air: Air, page: Any, desk: Desk) -> None:
