@@ -314,9 +314,9 @@ class Page:
 NEW_PASSWORD = "một câu đủ dài"
 
 
-async def log_in(app: App, password: str) -> Page:
-    """As the administrator, whose one-time password is changed."""
-    answer = await app.post("/api/v1/session", json={"name": "admin", "password": password})
+async def log_in(app: App, password: str, name: str = "admin") -> Page:
+    """As the administrator or somebody else, whose one-time password is changed."""
+    answer = await app.post("/api/v1/session", json={"name": name, "password": password})
     csrf = (await answer.json())["csrf"]
     change = {"old": password, "new": NEW_PASSWORD}
     answer = await app.post("/api/v1/session/password", json=change, headers={"X-CSRF-Token": csrf})

@@ -20,7 +20,7 @@ from loa.web.audit_trail import MAX_WAITING, AuditTrail
 from loa.web.openapi import document
 from loa.web.witness import REFUSED_BURST, UNSAFE
 
-from .conftest import NEW_PASSWORD, App, Page
+from .conftest import NEW_PASSWORD, App, Page, log_in
 
 
 async def entries(station: Station, desk: Any, act: str | None = None) -> list[AuditEntry]:
@@ -221,3 +221,28 @@ async def test_ordinary_air_is_on_before_its_entry_is_written(
     found = [line async for line in station.audit.entries() if isinstance(line, AuditEntry)]
     assert len(found) == before + 1
     assert (found[-1].act, found[-1].subject) == ("start_broadcast", started["id"])
+
+
+async def test_who_may_see_a_commune_sees_what_concerns_it_and_of_that_its_places_only(
+    page: Page, land: Any, station: Station, desk: Any, clock: VirtualClock
+) -> None:
+    """An approver of the north: nothing of the south alone, without a place only their own, no export."""
+    made = await station.accounts.add("duyet", now_us=clock.now_us())
+    approver = next(role for role in await station.roles.list() if role.builtin == "approver")
+    await station.roles.set_assignments(made.account.id, [(approver.id, land.north.id)])
+    desk.directory.put_account(made.account)
+    both = (land.north.id, land.south.id)
+    for places in (both, (land.south.id,), (land.hamlet.id,)):
+        await station.audit.append([NewEntry(at_us=clock.now_us(), act="start_broadcast", places=places)])
+    page.client.session.cookie_jar.clear()
+    theirs = await log_in(page.client, made.password, name="duyet")
+    found = (await theirs.get("/api/v1/audit"))["entries"]
+    assert [entry["places"] for entry in found if entry["act"] == "start_broadcast"] == [
+        [land.hamlet.id],
+        [land.north.id],
+    ]
+    assert {entry["actor_name"] for entry in found if not entry["places"]} == {"duyet"}
+    answer = await theirs.send("GET", "/api/v1/audit/export")
+    assert answer.status in (403, 404)
+    (denied,) = await entries(station, desk, "export_audit")
+    assert (denied.actor_name, denied.result) == ("duyet", "denied")
