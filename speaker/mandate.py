@@ -174,12 +174,11 @@ class Mandate:
         listed = open_statement(statement, key)
         if not isinstance(listed, Revocations):
             raise RefusedError("address", f"revoked: a {statement.kind} statement")
-        known = self._lists.get(statement.key_id, -1)
-        if listed.version < known:
-            return None
         self.store.revoke(key, listed)
+        if listed.version <= self._lists.get(statement.key_id, -1):
+            return None
         self._lists[statement.key_id] = listed.version
-        return listed if listed.version > known else None
+        return listed
 
     def check_time(self, reply: TimeReply, floor_us: int) -> None:
         """Whether this reply may set the clock: its key has that right here at the time that it tells."""
