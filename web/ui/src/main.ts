@@ -22,6 +22,7 @@ import { Programs } from './state/programs.svelte.ts'
 import { Route } from './state/route.svelte.ts'
 import { Session } from './state/session.svelte.ts'
 import { View } from './state/view.svelte.ts'
+import { titleOf } from './views/drill.ts'
 
 function build(): Parts {
   const api = new Api()
@@ -56,7 +57,7 @@ function introduce({ i18n, notices, onAir, programs, live, connection }: Parts):
     live.follow(broadcast)
     if (broadcast.state !== 'ended') return
     const { reached, ordered } = broadcast.reach
-    notices.show(i18n.t.onAir.ended(broadcast.title, i18n.n(reached), i18n.n(ordered)))
+    notices.show(i18n.t.onAir.ended(titleOf(i18n, broadcast), i18n.n(reached), i18n.n(ordered)))
   }
   connection.onBack = () => notices.show(i18n.t.connection.back)
   addEventListener('pagehide', () => programs.leave())

@@ -24,8 +24,6 @@ export const devices: typeof vi = {
     position: 'Position',
     positionExample: 'For example: 10.4602, 105.6329',
     positionWrong: 'Expected a latitude and a longitude with a comma between them.',
-    positionHere: 'Take the position of this device',
-    positionFailed: 'The position cannot be found.',
     map: 'Show on a map',
     place: 'Place',
     name: 'Name of the loudspeaker',

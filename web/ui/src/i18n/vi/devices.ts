@@ -21,8 +21,6 @@ export const devices = {
     position: 'Vị trí',
     positionExample: 'Ví dụ: 10.4602, 105.6329',
     positionWrong: 'Cần vĩ độ và kinh độ, cách nhau bằng dấu phẩy.',
-    positionHere: 'Lấy vị trí máy này',
-    positionFailed: 'Không lấy được vị trí.',
     map: 'Xem bản đồ',
     place: 'Địa bàn',
     name: 'Tên cụm loa',
