@@ -2,7 +2,7 @@
 
 Laws: who links is told all of it after its welcome; who is linked is told of a change at once, new grants
 first, then what takes old ones away, so that no speaker is without a chain in between; when another registrar
-signs, every placement is signed anew and sent, a few links in each turn of the loop.
+signs, every placement and volume is signed anew and sent, a few links in each turn of the loop.
 Owned by the composition root, which runs `run` in its task group.
 """
 
@@ -29,6 +29,14 @@ class Placements(Protocol):
 
     def find(self, speaker_id: str) -> Enrolled | None:
         """With a placement, signed by who signs now."""
+        ...
+
+
+class Orders(Protocol):
+    """Orders that are kept as they were signed."""
+
+    async def sign_anew(self, signer: str) -> None:
+        """Have this key sign whatever another has signed. At a start too: a crash may have come between."""
         ...
 
 
@@ -59,9 +67,11 @@ class KeyNews:
         keys = {holder.key.key_id for holder in (*ring.holders, *(one.holder for one in ring.retired))}
         return [self._chain] if want.kind == "chain" and want.hash.hex() in keys else []
 
-    async def run(self, roster: Placements, links: Links) -> None:
-        """Until cancelled: place speakers anew when somebody else signs for it."""
+    async def run(self, roster: Placements, volumes: Orders, links: Links) -> None:
+        """Until cancelled: place speakers and order volumes anew when somebody else signs for it."""
         while True:
+            if self._keyring.registrar is not None:
+                await volumes.sign_anew(self._keyring.registrar.public.key_id)
             await self._anew.wait()
             self._anew.clear()
             for number, speaker in enumerate(roster.unsigned()):

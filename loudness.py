@@ -56,6 +56,13 @@ class VolumeBook:
             self._orders[target] = order
         self._send(order)
 
+    async def sign_anew(self, signer: str) -> None:
+        """The key `signer` signs from now on: what others have signed is ordered again, by whom it was."""
+        for target, order in list(self._orders.items()):
+            stale = parse_statement(order.statement).key_id != signer
+            if stale and self._orders.get(target) == order:
+                await self.order(target, order.loudness, order.ordered_by)
+
     def forget(self, target: str) -> None:
         """It is gone, and its order with it."""
         self._orders.pop(target, None)

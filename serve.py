@@ -239,7 +239,7 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             group.create_task(core.pump.run(), name="pump"),
             group.create_task(core.udp.expire(), name="udp"),
             group.create_task(core.links.run(), name="links"),
-            group.create_task(core.news.run(core.roster, core.links), name="key news"),
+            group.create_task(core.news.run(core.roster, core.volumes, core.links), name="key news"),
             group.create_task(memory.keyring.run(clock.now_us), name="keys"),
             group.create_task(doors.mounts.run(), name="mounts"),
             group.create_task(doors.whip.run(), name="whip"),

@@ -7,6 +7,7 @@ import pytest
 from loa.clock import VirtualClock
 from loa.loudness import VolumeBook
 from loa.station.station import Station
+from loa.trust.keys import SigningKey
 from loa.trust.statements import VolumeOrder, open_statement, parse_statement, sign_statement
 
 from .conftest import REGISTRAR
@@ -55,6 +56,28 @@ async def test_an_order_is_signed_stored_and_outlives_the_node(
     assert len(book.messages(name, land.hamlet.id)) == 1
     assert stored.statement[-64:] in book.messages(name, land.hamlet.id)[0]
     assert book.messages(land.at(land.south)[0], land.south.id) == []
+
+
+async def test_when_another_key_signs_for_volume_every_order_is_signed_anew(
+    page: Any, land: Any, station: Station, clock: VirtualClock, air: Any
+) -> None:
+    for place in (land.north, land.south):
+        await page.call("PUT", at(place), QUIET)
+    before = {one.target: one for one in await station.volumes.list()}
+    fresh = SigningKey.generate()
+    book = VolumeBook(
+        station.volumes, lambda order: sign_statement(order, fresh), clock, lambda: air.territory
+    )
+    await book.load()
+    for _ in range(2):
+        await book.sign_anew(fresh.public.key_id)
+        after = {one.target: one for one in await station.volumes.list()}
+        assert after.keys() == before.keys()
+        for target, one in after.items():
+            signed = open_statement(parse_statement(one.statement), fresh.public)
+            assert isinstance(signed, VolumeOrder)
+            assert one.version == before[target].version + 1, "once, and newer than what speakers have"
+            assert (one.loudness, one.ordered_by) == (before[target].loudness, before[target].ordered_by)
 
 
 @pytest.mark.parametrize(
