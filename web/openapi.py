@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from .authority import NOT_BY_TOKEN
 from .model import Problem
 from .route import Access, Route
 from .table import routes
@@ -62,6 +63,7 @@ def document_of(routes: Sequence[Route], version: str) -> Json:
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "loa_session"},
                 "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
+                "token": {"type": "http", "scheme": "bearer"},
             },
         },
     }
@@ -130,7 +132,9 @@ def _operation(route: Route) -> Json:
 def security(route: Route) -> list[dict[str, list[str]]]:
     if route.access is Access.PUBLIC:
         return []
-    return [{"session": [], "csrf": []} if route.method in UNSAFE else {"session": []}]
+    page: dict[str, list[str]] = {"session": [], "csrf": []} if route.method in UNSAFE else {"session": []}
+    by_token = route.access is Access.ACCOUNT and route.act not in NOT_BY_TOKEN
+    return [page, {"token": []}] if by_token else [page]
 
 
 def _path_parameters(route: Route) -> list[Json]:
