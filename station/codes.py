@@ -122,7 +122,7 @@ class Codes:
         async with self._database.read() as session:
             row = await session.scalar(_waiting(now_us).where(EnrolmentCodeRow.id == code_id))
         if row is None:
-            raise NotFoundError(f"enrolment code {code_id!r} does not exist; expected one that is open")
+            raise unknown_code(code_id)
         return _value(row)
 
     async def cancel(self, code_id: str) -> None:
@@ -200,3 +200,8 @@ def _value(row: EnrolmentCodeRow) -> EnrolmentCode:
         row.replaces,
         row.approved,
     )
+
+
+def unknown_code(code_id: str) -> NotFoundError:
+    """Also for one that its asker may not know of."""
+    return NotFoundError(f"enrolment code {code_id!r} does not exist; expected one that is open")

@@ -7,7 +7,7 @@ from yarl import URL
 
 from ..errors import ProtocolError
 from ..station.act import Act
-from ..station.codes import HOUR_US, Device, EnrolmentCode, NewCode
+from ..station.codes import HOUR_US, Device, EnrolmentCode, NewCode, unknown_code
 from ..station.ids import check_id
 from ..trust.enrol import SECRET_BYTES, Invitation, hash_secret, make_code, parse_code
 from .call import Call
@@ -27,6 +27,7 @@ from .problem import HttpError
 from .qr import rows
 from .rate_limit import address_key
 from .route import Listing
+from .sight import find_speaker, knows
 
 
 async def list_enrolments(call: Call, query: EnrolmentQuery) -> Listing[EnrolmentOpen]:
@@ -49,7 +50,7 @@ async def make_enrolment(call: Call, body: EnrolmentIn) -> EnrolmentOut:
 
 async def replace_speaker(call: Call, body: ReplacementIn) -> EnrolmentOut:
     """A code for the device that takes this speaker's place. The old device goes on until it is used."""
-    speaker = call.desk.directory.speaker(call.id)
+    speaker = find_speaker(call, call.id)
     call.require([speaker.place])
     return await _invite(call, speaker.place, speaker.name, body, replaces=speaker.id)
 
@@ -59,6 +60,8 @@ async def cancel_enrolment(call: Call) -> None:
     desk = call.desk
     check_id(call.id, where="enrolment code")
     code = await desk.station.codes.get(call.id, desk.clock.now_us())
+    if not knows(call, code.place):
+        raise unknown_code(code.id)
     call.require([code.place])
     call.about(code.id, name=code.name)
     await desk.station.codes.cancel(code.id)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ..station.volumes import FULL, Loudness
 from .call import Call
+from .sight import find_speaker
 from .volume_models import LoudnessOut, VolumeIn, VolumeOut, VolumeSource
 
 
@@ -22,13 +23,13 @@ async def set_place_volume(call: Call, body: VolumeIn) -> VolumeOut:
 
 
 async def get_speaker_volume(call: Call) -> VolumeOut:
-    speaker = call.desk.directory.speaker(call.id)
+    speaker = find_speaker(call, call.id)
     call.require([speaker.place])
     return _told(call, speaker.place, speaker.id)
 
 
 async def set_speaker_volume(call: Call, body: VolumeIn) -> VolumeOut:
-    speaker = call.desk.directory.speaker(call.id)
+    speaker = find_speaker(call, call.id)
     call.require([speaker.place])
     call.about(**body.model_dump())
     await call.desk.services.volumes.order(speaker.id, _wanted(body), call.person.id)

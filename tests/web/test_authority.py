@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loa.errors import DeniedError, InternalError, NotFoundError
 from loa.station.act import Act
-from loa.station.place import NewPlace
+from loa.station.place import PlaceChange
 from loa.station.role import ACTS, Builtin, NewRole, RoleChange
 from loa.station.station import Station
 from loa.streamer.territory import Place, Territory
@@ -211,11 +211,10 @@ async def test_a_place_that_moves_takes_its_rights_along(town: Town, station: St
     """The scope follows the tree: who had the new parent has what came below it."""
     await town.give((Builtin.VIEWER, town.land.south))
     assert not town.authority.scope(town.who, Act.SEE).covers(town.land.hamlet.id)
-    new = await station.places.add(
-        NewPlace("Ấp 9", "hamlet", parent=town.land.south.id), now_us=clock.now_us()
-    )
+    move = PlaceChange(parent=town.land.south.id)
+    await station.places.change(town.land.hamlet.id, move, now_us=clock.now_us())
     town.authority._line.territory = as_line(await station.places.list())  # type: ignore[misc]
-    assert town.authority.scope(town.who, Act.SEE).covers(new.id)
+    assert town.authority.scope(town.who, Act.SEE).covers(town.land.hamlet.id)
 
 
 def some_territory(parents: list[int]) -> Territory:
