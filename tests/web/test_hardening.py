@@ -12,7 +12,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loa.config import Settings
+from loa.config import load
 from loa.errors import BusyError, ConfigError
 from loa.listening import Tls, bound, entrance, listening
 from loa.web.certificate import ensure_certificate
@@ -44,7 +44,7 @@ class Front:
 @asynccontextmanager
 async def fronted() -> AsyncIterator[Front]:
     """The ports, the limits and the middlewares of a node."""
-    told = Settings(host="127.0.0.1", http_port=0, https_port=0)
+    told = load(host="127.0.0.1", http_port=0, https_port=0)
     front = Front()
     with bound(told) as ports:
         ways_in = entrance(told, ports, None)
@@ -122,7 +122,7 @@ async def test_busy_is_told_with_the_time_to_come_again(front: Front) -> None:
 
 async def test_a_half_request_does_not_keep_its_place(tmp_path: Path) -> None:
     """Slow or silent, and half a head or none: closed when the time for a request is over."""
-    told = Settings(host="127.0.0.1", http_port=0, https_port=0)
+    told = load(host="127.0.0.1", http_port=0, https_port=0)
     with bound(told) as ports:
         async with listening(web.Application(), ports, None, request_within_s=0.2), asyncio.timeout(20):
             for begun in (b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "):
@@ -133,7 +133,7 @@ async def test_a_half_request_does_not_keep_its_place(tmp_path: Path) -> None:
 
 
 async def test_a_slow_drip_of_a_head_does_not_keep_its_place_either() -> None:
-    told = Settings(host="127.0.0.1", http_port=0, https_port=0)
+    told = load(host="127.0.0.1", http_port=0, https_port=0)
     with bound(told) as ports:
         async with listening(web.Application(), ports, None, request_within_s=0.3), asyncio.timeout(20):
             reader, writer = await asyncio.open_connection("127.0.0.1", ports.http)
@@ -154,7 +154,7 @@ async def test_a_slow_drip_of_a_head_does_not_keep_its_place_either() -> None:
 
 def test_a_renewed_certificate_is_taken_up_and_a_broken_one_is_not(tmp_path: Path) -> None:
     first = ensure_certificate(tmp_path / "a", ["localhost"], datetime.now(UTC))
-    told = Settings(certificate=first.certificate, certificate_key=first.key)
+    told = load(certificate=first.certificate, certificate_key=first.key)
     tls = Tls(told, tmp_path)
     before = tls.certificate
     second = ensure_certificate(tmp_path / "b", ["localhost"], datetime.now(UTC))
@@ -168,11 +168,11 @@ def test_a_renewed_certificate_is_taken_up_and_a_broken_one_is_not(tmp_path: Pat
 
 def test_half_a_pair_of_settings_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="one without the other"):
-        Tls(Settings(certificate=tmp_path / "x.pem"), tmp_path)
+        Tls(load(certificate=tmp_path / "x.pem"), tmp_path)
 
 
 def test_a_port_that_is_taken_is_told() -> None:
-    with bound(Settings(host="127.0.0.1", http_port=0, https_port=0)) as ports:
-        taken = Settings(host="127.0.0.1", http_port=ports.http, https_port=0)
+    with bound(load(host="127.0.0.1", http_port=0, https_port=0)) as ports:
+        taken = load(host="127.0.0.1", http_port=ports.http, https_port=0)
         with pytest.raises(ConfigError, match="expected one that is free"), bound(taken):
             pass
