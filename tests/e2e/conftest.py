@@ -114,6 +114,29 @@ class House:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    async def restart(self) -> None:
+        """End the node and begin it again, at the same port, with what it has kept."""
+        await end(self.process)
+        self.process = await _serve(self.folder, self.port)
+        self.stack.push_async_callback(end, self.process)
+        self.stack.push_async_callback(_drain(self.process))
+
+        async def answers() -> bool:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with self.api.http.get(self.url + "/readyz") as response:
+                    return response.status == 200
+            return False
+
+        await until(answers)
+
+    async def counted(self, event: str) -> int:
+        """How often this has happened on control links since the node began."""
+        async with self.api.http.get(self.url + "/metrics") as response:
+            found = re.search(
+                rf'^loa_link_events_total{{event="{event}"}} (\S+)', await response.text(), re.M
+            )
+        return int(float(found[1])) if found else 0
+
     async def speaker(self, place: str, name: str) -> Loudspeaker:
         """Enrol a new loudspeaker with a one-time code and have it play into a WAV."""
         seat = {"place": place, "name": name, "approved": True}
@@ -157,10 +180,7 @@ async def end(process: Process) -> None:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with contextlib.AsyncExitStack() as stack:
-        process = await asyncio.create_subprocess_exec(
-            *LOA, "serve", "--state", str(tmp_path / "node"), "--http-port", "0", "--https-port", "0",
-            "--udp-port", "0", stderr=PIPE, env=os.environ | {"LOA_WEBRTC_PORT": "0"},
-        )  # fmt: skip
+        process = await _serve(tmp_path, 0)
         stack.push_async_callback(end, process)
         port, password = await _told(process)
         stack.push_async_callback(_drain(process))
@@ -169,8 +189,16 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         )
         api = Api(http, f"http://127.0.0.1:{port}")
         await api.log_in("admin", password, "mật khẩu dài để thử")
-        yield House(process, port, api, "mật khẩu dài để thử", tmp_path, stack)
-        assert process.returncode is None, f"the node died with {process.returncode}"
+        house = House(process, port, api, "mật khẩu dài để thử", tmp_path, stack)
+        yield house
+        assert house.process.returncode is None, f"the node died with {house.process.returncode}"
+
+
+async def _serve(folder: Path, port: int) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *LOA, "serve", "--state", str(folder / "node"), "--http-port", str(port), "--https-port", "0",
+        "--udp-port", "0", stderr=PIPE, env=os.environ | {"LOA_WEBRTC_PORT": "0"},
+    )  # fmt: skip
 
 
 async def _told(process: Process) -> tuple[int, str]:
