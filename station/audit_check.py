@@ -78,9 +78,7 @@ def _entry(found: Checked, entry: AuditEntry) -> None:
         what = "is missing" if entry.number > due else "is out of order"
         raise ProtocolError(f"entry {due} {what}: entry {entry.number} stands in its place")
     if not entry.chained(bytes.fromhex(found.hash)):
-        raise ProtocolError(
-            f"entry {due} was changed: its hash does not follow from entry {found.last}"
-        )
+        raise ProtocolError(f"entry {due} was changed: its hash does not follow from entry {found.last}")
     found.last, found.hash = entry.number, entry.hash
 
 
