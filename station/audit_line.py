@@ -7,6 +7,7 @@ Law: one line, one thing, told by its `line`; a file without its end was cut.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from .audit_head import AuditHead, head_from
 FORMAT = 1
 MAX_LINE_BYTES = 1 << 20
 """An entry with 16,384 places takes 320 KiB."""
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def parse_line(data: bytes) -> Line:
 
 def _position(fields: dict[str, object]) -> tuple[int, str]:
     number, digest = fields.get("number"), fields.get("hash")
-    if not isinstance(number, int) or not isinstance(digest, str) or len(digest) != 64:
+    if not isinstance(number, int) or not isinstance(digest, str) or not _HASH.fullmatch(digest):
         raise ProtocolError("number and hash are missing, expected a whole number and 64 hex digits")
     return number, digest
 

@@ -258,6 +258,7 @@ CUT: list[tuple[str, Callable[[list[bytes]], list[bytes]], str]] = [
     ("a word changed", lambda lines: [line.replace(b"admin", b"nobody") for line in lines], "was changed"),
     ("no JSON", lambda lines: [*lines[:4], b"{", *lines[5:]], "line 5"),
     ("said twice", lambda lines: lines + lines[1:2], "after the end"),
+    ("a hash that is none", lambda lines: [lines[0].replace(b"0" * 64, b"x" * 64), *lines[1:]], "line 1"),
     ("two beginnings", lambda lines: lines[:2] + lines, "a second beginning"),
 ]
 
