@@ -160,3 +160,38 @@ async def test_a_captured_key_is_nobody_at_the_link_of_another(house: House) -> 
     found = {s["name"]: s for s in await api("GET", "/speakers")}
     assert found["nam"]["state"] == "online", "nobody threw out the right one"
     assert await loudest_ever(forger) == 0
+
+
+@pytest.mark.peer
+async def test_a_speaker_is_muted_and_stays_so_when_it_comes_back(house: House) -> None:
+    """The order of the place above does not wake it, and an emergency does."""
+    api = house.api
+    province = (await api("GET", "/places"))[0]["id"]
+    commune = await api.place("Xã Bắc", "commune", province)
+    speaker = await house.speaker(commune, "bac")
+    await a_tone_without_end(house, commune)
+    await sounds(house)
+    muted_us = now_us()
+    mute = {"volume_db": 0, "emergency_floor_db": -6, "muted": True}
+    await api("PUT", f"/speakers/{speaker.id}/volume", mute)
+    await api("PUT", f"/places/{province}/volume", mute | {"muted": False})
+    await until(lambda: _reached(muted_us + SILENT_WITHIN_US + 500_000))
+    before = await speaker.stop()
+    assert loudest(before.between(0, muted_us)) > LOUD
+    rest = before.between(muted_us + SILENT_WITHIN_US, now_us())
+    assert len(rest) > 0
+    assert loudest(rest) == 0
+    await house.restart()
+    back = await device(house, house.folder / "speaker-bac", id=speaker.id)
+    await sounds(house)
+    alert_us = now_us()
+    alert = {"source": {"kind": "tone"}, "severity": "severe", "title": "X", "targets": [commune]}
+    await api("POST", "/emergencies", alert)
+
+    async def heard() -> bool:
+        return (await state_of(house))["level_dbfs"] is not None
+
+    await until(heard)
+    after = await back.stop()
+    assert loudest(after.between(0, alert_us)) == 0, "muted before anything sounded"
+    assert loudest(after.between(alert_us, now_us())) > LOUD

@@ -85,6 +85,19 @@ async def test_a_cookie_is_good_for_one_address_only(bench: Bench) -> None:
     assert bench.port.counts["bad_cookie"] == 1
 
 
+@pytest.mark.parametrize("message", [Probe(TOKEN), Confirm(TOKEN, bytes(16)), Probe(bytes(16))])
+async def test_a_forged_source_gets_no_more_bytes_than_were_sent(
+    bench: Bench, message: Probe | Confirm
+) -> None:
+    """No reflection worth the name: one datagram at most for one, and no longer."""
+    asked = build_attach(message)
+    answer = await bench.ask(asked)
+    assert len(answer or b"") <= len(asked)
+    with pytest.raises(BlockingIOError):
+        bench.speaker.recv(2048)
+    assert len(bench.attachments) == 0
+
+
 async def test_a_cookie_that_has_aged_is_renewed_at_once(bench: Bench) -> None:
     cookie = await bench.cookie()
     await bench.ask(build_attach(Confirm(TOKEN, cookie)))

@@ -1,6 +1,7 @@
 """Control links over real sockets: who is let in, and what reaches whom."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,46 @@ async def test_another_key_is_refused(node: Any, connect: Any) -> None:
     speaker = await connect()
     await speaker.hello(10, key=node.key)
     assert node.keys[identity(10)].public.key_id in await refused(node, speaker, "signature")
+
+
+@pytest.mark.parametrize("why", ["pending", "blocked"])
+async def test_who_is_barred_is_told_so_and_nobody_else(
+    node: Any, connect: Any, linked: Any, why: str
+) -> None:
+    name = node.enrol(10)
+    node.speakers[name] = replace(node.speakers[name], barred=why)
+    stranger = await connect()
+    await stranger.hello(10, key=node.key)
+    await refused(node, stranger, "signature")
+    speaker = await connect()
+    await speaker.hello(10)
+    assert name in await refused(node, speaker, why)
+    assert node.links.count() == 0
+    assert node.events.log == []
+    node.speakers[name] = replace(node.speakers[name], barred="")
+    await linked(10)
+    assert node.links.online(name)
+
+
+async def test_a_speaker_that_is_barred_while_it_listens_is_dropped(node: Any, linked: Any) -> None:
+    speaker = await linked(10)
+    name = identity(10)
+    token = speaker.welcome.token
+    assert node.links.token_owner(token) == name
+    node.speakers[name] = replace(node.speakers[name], barred="blocked")
+    node.links.place(name, node.placement(10, NORTH))
+    assert node.links.token_owner(token) is None, "so it attaches by UDP no more"
+    assert (await speaker.end())[0] == [Bye("blocked", RETRY_S["blocked"])]
+
+
+async def test_one_speaker_is_told_something(node: Any, linked: Any) -> None:
+    speaker, other = await linked(10), await linked(11)
+    message = Bye("to one alone", 1)
+    node.links.tell(identity(10), build_control(message))
+    node.links.tell(identity(99), build_control(message))
+    assert await speaker.hear() == message
+    node.links.drop(identity(11), "done")
+    assert (await other.end())[0] == [Bye("done", 60)]
 
 
 @pytest.mark.parametrize("changed", [{"nonce": bytes(32)}, {"node": "bb" * 8}])
