@@ -72,6 +72,8 @@ async def change_account(call: Call, body: AccountPatch) -> AccountOut:
         if body.state is not None:
             account = await desk.sessions.set_state(name, body.state)
         desk.directory.put_account(account)
+        if body.state is not None:
+            desk.authority.account_changed()
     return _told(desk, account, await desk.station.factors.accounts())
 
 

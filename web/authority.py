@@ -97,6 +97,10 @@ class RoleAuthority:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def account_changed(self) -> None:
+        """Somebody was disabled, or let in again: the accounts say who is active now."""
+        self._changed()
+
     def require(self, person: Person, act: Act, places: Sequence[str]) -> None:
         """May `person` do `act` at every one of `places`? Empty: anywhere at all.
 

@@ -11,6 +11,7 @@ from loa.station.act import Act
 from loa.station.role import Builtin, NewRole
 from loa.station.sessions import IDLE_US
 from loa.web.desk import Desk
+from loa.web.events import HEARTBEAT_S
 
 from .conftest import App, Page
 from .people import PASSWORD, Browser, add, role_of
@@ -116,7 +117,8 @@ async def test_an_account_outside_ones_scope_is_told_as_one_that_does_not_exist(
 
 async def test_the_last_administrator_stays(page: Page, desk: Desk, land: Any) -> None:
     administrator, admin = role_of(desk, Builtin.ADMINISTRATOR), await account_of(desk, "admin")
-    for change in ({"state": "disabled"}, {"roles": []}):
+    changes: list[dict[str, Any]] = [{"state": "disabled"}, {"roles": []}]
+    for change in changes:
         told = await page.call("PATCH", f"{ACCOUNTS}/{admin}", change, status=409)
         assert "last administrator" in told["what"]
     other, _ = await add(page, "Hai", (administrator, land.province.id))
@@ -132,12 +134,19 @@ async def test_the_last_administrator_stays(page: Page, desk: Desk, land: Any) -
 
 async def test_disabling_ends_what_is_open_at_once(north: Browser, page: Page, desk: Desk, land: Any) -> None:
     name = await account_of(desk, "Bắc")
-    told = await page.call("PATCH", f"{ACCOUNTS}/{name}", {"state": "disabled", "full_name": "Lê Văn Bắc"})
+    async with north.http.get(f"{north.origin}/api/v1/events") as live:
+        assert (await live.content.readline()).startswith(b"retry")
+        change = {"state": "disabled", "full_name": "Lê Văn Bắc"}
+        told = await page.call("PATCH", f"{ACCOUNTS}/{name}", change)
+        async with asyncio.timeout(HEARTBEAT_S / 2):
+            await live.content.read()
     assert (told["state"], told["full_name"]) == ("disabled", "Lê Văn Bắc")
     await north.call("GET", "/session", status=401)
     await north.log_in("Bắc", status=401)
     await page.call("PATCH", f"{ACCOUNTS}/{name}", {"state": "active"})
-    assert (await north.log_in("Bắc"))["account"]["full_name"] == "Lê Văn Bắc"
+    back = await north.log_in("Bắc")
+    assert back["account"]["full_name"] == "Lê Văn Bắc"
+    assert "alert" in back["acts"]
 
 
 async def test_who_lost_password_and_phone_is_let_in_again(
