@@ -70,8 +70,7 @@ class KeyNews:
     async def run(self, roster: Placements, volumes: Orders, links: Links) -> None:
         """Until cancelled: place speakers and order volumes anew when somebody else signs for it."""
         while True:
-            if self._keyring.registrar is not None:
-                await volumes.sign_anew(self._keyring.registrar.public.key_id)
+            await volumes.sign_anew(self._keyring.registrar.public.key_id)
             await self._anew.wait()
             self._anew.clear()
             for number, speaker in enumerate(roster.unsigned()):

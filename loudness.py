@@ -45,8 +45,8 @@ class VolumeBook:
         order = self._orders.get(target)
         return order.loudness if order else None
 
-    async def order(self, target: str, wanted: Loudness, by: str) -> None:
-        """`target`: a speaker's id or that of a place; `by`: the account."""
+    async def order(self, target: str, wanted: Loudness, by: str | None) -> None:
+        """`target`: a speaker's id or that of a place; `by`: the account (None: it is gone)."""
         async with self._ordering:
             known = self._orders.get(target)
             version = max(self._clock.now_us(), known.version + 1 if known else 0)

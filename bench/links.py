@@ -146,9 +146,9 @@ async def ours(speakers: int) -> dict[str, float]:
     key, clock = SigningKey.generate(), NodeClock()
     links = Links(
         clock=clock,
-        node_key=key,
+        node_key=lambda: key,
         node_id=key.public.key_id,
-        chain=["g" * 530] * 3,
+        grants=lambda: ["g" * 530] * 4,
         clock_id=clock.clock_id,
         roster=Enrolment(speakers, key),
         events=Nobody(),

@@ -3,8 +3,8 @@
 Laws:
 - made once, at the first start, for the territory's root place; a chain that exists is never begun anew,
   whatever key is missing, because speakers have pinned its root;
-- the keys of the roots and of the authority may be taken away (to a safe) when the chain is there, those of
-  drill and registrar at the price of drills and moves; the node's may not;
+- the keys of the roots and of the authority may be taken away (to a safe) when the chain is there, that for
+  drills at the price of drills; those of node and registrar may not, for every link needs them;
 - grants that run out soon are renewed, as far as the keys that are there allow, with a higher serial;
 - a change is on the disk before anybody hears of it, and speakers have heard of a new key for `HAND_OVER_S`
   before it signs for the air, so that an emergency meets nobody who does not know it.
@@ -28,6 +28,8 @@ from .vault import KeyVault
 HAND_OVER_S = 3.0
 """Grants overtake audio on a link and one that lags by more is cut (`streamer/link.py`)."""
 SETTLE_S = 3600.0
+NEEDED = (Office.NODE, Office.REGISTRAR)
+"""Without them no speaker is welcome: the one signs time, the other where it stands."""
 
 
 class KeysEvent(Enum):
@@ -90,9 +92,7 @@ class Keyring:
 
     @property
     def node(self) -> SigningKey:
-        node = self._secret(Office.NODE)
-        assert node is not None  # noqa: S101 - `open_ring` has looked
-        return node
+        return self._needed(Office.NODE)
 
     @property
     def node_token(self) -> str:
@@ -101,29 +101,22 @@ class Keyring:
     @property
     def drill(self) -> SigningKey | None:
         """None when it is away: then there are no drills."""
-        return self._secret(Office.DRILL)
+        return self._signing.holder(Office.DRILL).secret
 
     @property
     def drill_token(self) -> str:
         return self._token(Office.DRILL)
 
     @property
-    def registrar(self) -> SigningKey | None:
-        """None when it is away: then nobody is placed, moved or muted."""
-        return self._secret(Office.REGISTRAR)
+    def registrar(self) -> SigningKey:
+        return self._needed(Office.REGISTRAR)
 
     @property
     def registrar_token(self) -> str:
         return self._token(Office.REGISTRAR)
 
     def sign(self, content: Placement | VolumeOrder) -> Statement:
-        """By the registrar. ConfigError when its key is away."""
-        if self.registrar is None:
-            name = self._signing.holder(Office.REGISTRAR).name
-            raise ConfigError(
-                f"{name}.key is away from the keys folder, and only it may place speakers and set their "
-                "volume; expected it back for this"
-            )
+        """By the registrar."""
         return sign_statement(content, self.registrar)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -170,8 +163,10 @@ class Keyring:
         for listener in list(self._listeners):
             listener(event)
 
-    def _secret(self, office: Office) -> SigningKey | None:
-        return self._signing.holder(office).secret
+    def _needed(self, office: Office) -> SigningKey:
+        secret = self._signing.holder(office).secret
+        assert secret is not None  # noqa: S101 - `open_ring` has looked
+        return secret
 
     def _token(self, office: Office) -> str:
         return self._signing.holder(office).tokens[0]
@@ -192,9 +187,10 @@ def open_ring(folder: Path, vault: KeyVault, root_place: str, now_us: int) -> Ri
             f"keyring {path}: made for root place {ring.root_place}, the territory's root is {root_place}; "
             "expected the keyring and the database of the same territory"
         )
-    if kept is not None and kept.holder(Office.NODE).secret is None:
+    gone = [one.name for one in kept.holders if one.office in NEEDED and one.secret is None] if kept else []
+    if gone:
         raise ConfigError(
-            f"keyring {path}: the node's key is gone; expected it beside the chain it belongs to"
+            f"keyring {path}: the {gone[0]}'s key is gone; expected it beside the chain that names it"
         )
     ring = settled(renewed(completed(ring, vault, now_us), now_us), now_us)
     signer = ring.roots[0].secret

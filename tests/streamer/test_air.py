@@ -26,6 +26,7 @@ from loa.streamer.broadcast import (
     ToneSource,
 )
 from loa.streamer.fanout import Parcel, Slice
+from loa.streamer.feed import LiveFeed, LiveKinds
 from loa.streamer.microphone import MicrophoneSource
 from loa.streamer.territory import Place, Territory
 from loa.trust.keys import VerifyKey
@@ -100,13 +101,15 @@ class World:
             territory(),
             mint=Mint(),
             egress=self.ears,
-            microphone=self._microphone,
+            feeds=self._feed,
             packing=packing,
         )
         self.air.subscribe(self.events.append)
         self._n = 0x100
 
-    def _microphone(self) -> MicrophoneSource:
+    def _feed(self, source: Source) -> LiveFeed | None:
+        if not isinstance(source, LiveKinds):
+            return None
         self.microphones.append(MicrophoneSource())
         return self.microphones[-1]
 
@@ -209,7 +212,12 @@ def test_an_emergency_cuts_through_and_a_recording_goes_on_where_it_was_cut() ->
 @pytest.mark.parametrize("what", ["tone", "file", "microphone"])
 def test_a_drill_says_that_it_is_one_before_all_else_and_at_its_end(what: str) -> None:
     world = World()
-    source = {"tone": ToneSource(1), "file": FileSource(Recording(20), 2), "microphone": MicSource()}[what]
+    sources: dict[str, Source] = {
+        "tone": ToneSource(1),
+        "file": FileSource(Recording(20), 2),
+        "microphone": MicSource(),
+    }
+    source = sources[what]
     drill = world.start(source, NORTH, cls=EMERGENCY, chime=Chime.WARNING, drill=True)
     world.speak()
     world.run(3, world.speak)

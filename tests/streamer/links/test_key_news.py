@@ -116,13 +116,11 @@ async def test_when_another_registrar_signs_linked_speakers_are_placed_anew(
 ) -> None:
     speaker = await linked(10)
     node.enrol(11)  # not linked: it is given the new placement with its welcome
-    assert keyring.registrar is not None
     first = keyring.registrar.public.key_id
     await keyring.rotate("registrar", now_us=node.clock.now_us())
     heard = [await speaker.hear() for _ in range(6)]
     placed = heard[-1]
     assert isinstance(placed, Placed)
-    assert keyring.registrar is not None
     second = keyring.registrar.public
     assert open_statement(placed.placement, second) == Placement(SPEAKER, 2, (PROVINCE, NORTH), 500)
     assert sum(isinstance(message, Chain) for message in heard[:-1]) == 3
