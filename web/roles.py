@@ -11,7 +11,7 @@ from ..station.act import Act
 from ..station.role import NewRole, Role, RoleChange
 from .call import Call
 from .role_models import RoleIn, RoleOut, RolePatch
-from .route import Access, Route
+from .route import Access, Listing, Route
 
 
 def role_routes(api: str) -> tuple[Route, ...]:
@@ -25,10 +25,10 @@ def role_routes(api: str) -> tuple[Route, ...]:
     )
 
 
-async def list_roles(call: Call) -> list[RoleOut]:
+async def list_roles(call: Call) -> Listing[RoleOut]:
     """The built-in ones first."""
     call.require()
-    return [_told(role) for role in await call.desk.station.roles.list()]
+    return Listing(_told(role) for role in await call.desk.station.roles.list())
 
 
 async def add_role(call: Call, body: RoleIn) -> RoleOut:
