@@ -18,7 +18,8 @@ import structlog
 MASKED = "***"
 
 _NAMES = re.compile(
-    r"passw|secret|token|cookie|authorization|csrf|credential|otp|recovery|private|\bcodes?\b|_codes?\b", re.I
+    r"passw|secret|token|cookie|authorization|csrf|credential|otp|recovery|private|\buri\b|\bcodes?\b|_codes?\b",
+    re.I,
 )
 _LETTER = "[0-9A-TV-Z]"
 _SHAPES = re.compile(
@@ -70,6 +71,11 @@ def configure(level: str, file: TextIO = sys.stderr) -> None:
 def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The processor."""
     return {name: _masked(value, name, 0) for name, value in event.items()}
+
+
+def names_secret(name: str) -> bool:
+    """A field of this name is not for showing."""
+    return _NAMES.search(name) is not None
 
 
 def masked_text(text: str) -> str:

@@ -12,7 +12,7 @@ Pure: takes events and `now_us`, returns what to send. Owned by the agent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
@@ -53,14 +53,14 @@ class Phase(Enum):
 @dataclass(frozen=True, slots=True)
 class SendProbe:
     endpoint: Endpoint
-    token: bytes
+    token: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SendConfirm:
     endpoint: Endpoint
-    token: bytes
-    cookie: bytes
+    token: bytes = field(repr=False)
+    cookie: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ answer accepts one audio section with Opus and refuses every other (RFC 3264, se
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 
@@ -47,7 +47,7 @@ class Section:
     rtcp_mux: bool
     setup: str | None
     ufrag: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     fingerprints: tuple[Fingerprint, ...]
 
 
@@ -124,7 +124,7 @@ class Local:
     """Our end: ICE credentials, certificate and where datagrams may be sent, best first."""
 
     ufrag: str
-    password: str
+    password: str = field(repr=False)
     fingerprint: Fingerprint
     addresses: Sequence[tuple[IPv4Address | IPv6Address, int]]
 

@@ -13,7 +13,7 @@ revoked, and a bounded cache of sessions; whoever owns the store calls it from o
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import RefusedError
 from .keys import VerifyKey
@@ -156,7 +156,7 @@ def verify_chain(
 @dataclass(frozen=True, slots=True)
 class _Link:
     grant: Grant
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

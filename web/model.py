@@ -4,9 +4,10 @@ Laws: what comes in is strict (unknown fields are refused, nothing is guessed); 
 client ignores fields it does not know. Every time is RFC 3339 in UTC. A model holds no behaviour.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AwareDatetime,
@@ -17,6 +18,8 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+
+from ..logs import names_secret
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 """A permanent opaque id: 16 lower-case hex digits."""
@@ -40,13 +43,20 @@ MAX_TARGETS = 5000
 Targets = Annotated[list[Id], Field(min_length=1, max_length=MAX_TARGETS)]
 
 
-class In(BaseModel):
+class _Discreet(BaseModel):
+    """A repr shows nothing whose name says that it is secret."""
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        return ((name, value) for name, value in super().__repr_args__() if not names_secret(name or ""))
+
+
+class In(_Discreet):
     """A body or query that a client sends."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Out(BaseModel):
+class Out(_Discreet):
     """A body that a client receives."""
 
     model_config = ConfigDict(frozen=True)

@@ -7,7 +7,7 @@ else; sizes, counts and depth are bounded; ProtocolError is the parser's only er
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import ProtocolError
 from ..trust.fields import MAX_ITEMS, MAX_MAP_BYTES, Fields, build_map, parse_map
@@ -60,7 +60,7 @@ class Welcome:
     placement: Statement
     chain: tuple[str, ...]
     udp: tuple[tuple[str, int], ...]
-    token: bytes
+    token: bytes = field(repr=False)
     clock_id: str
     report_s: int
 

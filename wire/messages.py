@@ -8,7 +8,7 @@ starts have equal bytes.
 import hashlib
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
 from ..trust.ids import id_bytes
@@ -147,18 +147,18 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    token: bytes
+    token: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    cookie: bytes
+    cookie: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    token: bytes
-    cookie: bytes
+    token: bytes = field(repr=False)
+    cookie: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Attached:
     blindly.
     """
 
-    cookie: bytes
+    cookie: bytes = field(repr=False)
 
 
 Message = Start | Audio | End | Probe | Cookie | Confirm | Attached
