@@ -153,7 +153,7 @@ class MountPaths:
 
     def title_at(self, place_id: str) -> str:
         playing = self._air.playing_at(place_id) if place_id in self._air.territory else None
-        return playing.order.title if playing else ""
+        return (playing.heard or playing.order.title) if playing else ""
 
 
 class LinkedSpeakers:

@@ -30,6 +30,7 @@ from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .streamer.air import Air
 from .streamer.attachments import Attachments
 from .streamer.distribution import Attendance, Distribution
+from .streamer.feed import microphones_only
 from .streamer.links import Links
 from .streamer.microphone import MicrophoneSource
 from .streamer.mint import NodeMint
@@ -163,7 +164,7 @@ async def _core(
         territory,
         mint=mint,
         egress=distribution,
-        microphone=MicrophoneSource,
+        feeds=microphones_only,
         packing=PACKING[settings.profile],
     )
     links.retarget(territory)

@@ -2,8 +2,9 @@
 
 Laws: the arbiter decides who wins where; `start` returns when the first datagrams have been handed to the
 senders, an emergency's ahead of all else; what was beneath is back within one packet; a recording that is
-overridden everywhere stands still meanwhile, a live call that is ends. Runs on the event loop's thread, never
-awaits and never blocks; the pump drives it by `tick`, one grid frame at a time.
+overridden everywhere stands still meanwhile, a live call that is ends, a radio flows by; a radio claims its
+rank when it is first heard, and is waited for as long as its order holds. Runs on the event loop's thread,
+never awaits and never blocks; the pump drives it by `tick`, one grid frame at a time.
 """
 
 from collections import deque
@@ -30,6 +31,7 @@ from .broadcast import (
     Resume,
 )
 from .fanout import Parcel, Slice, Volley
+from .feed import Feeds, LiveFeed
 from .microphone import MicrophoneSource
 from .program import Program
 from .running import INLINE_TARGETS, Running, prepare
@@ -97,14 +99,14 @@ class Air:
         *,
         mint: Mint,
         egress: Egress,
-        microphone: Callable[[], MicrophoneSource],
+        feeds: Feeds,
         packing: int = 3,
     ) -> None:
         self._clock = clock
         self._arbiter = Arbiter(territory)
         self._mint = mint
         self._egress = egress
-        self._new_microphone = microphone
+        self._feeds = feeds
         self._packing = packing
         self._running: dict[str, Running] = {}
         self._by_program: dict[str, Running] = {}
@@ -161,9 +163,9 @@ class Air:
     def microphone(self, program_id: str) -> MicrophoneSource:
         """Where the sound of a live program is to be pushed."""
         running = self._by_program.get(program_id)
-        if running is None or running.microphone is None:
-            raise NotFoundError(f"program {program_id} is not a live one that is ordered or on air")
-        return running.microphone
+        if running is None or not isinstance(running.feed, MicrophoneSource):
+            raise NotFoundError(f"program {program_id} is no live call that is ordered or on air")
+        return running.feed
 
     def subscribe(self, listener: Callable[[AirEvent], None]) -> Callable[[], None]:
         """Have `listener` called with every event, on the loop; it must not block. Returns how to stop it."""
@@ -173,12 +175,12 @@ class Air:
     # --- what people order
 
     def start(self, order: Order) -> OnAir:
-        """Take an order. On air when this returns, unless it waits for its microphone to call in."""
+        """Take an order. On air when this returns, unless it waits for its first sound."""
         self._check(order)
         now_us = self._clock.now_us()
-        running = prepare(order, SigningKey.generate(), self._packing, self._new_microphone, now_us)
+        running = prepare(order, SigningKey.generate(), self._packing, self._feeds, now_us)
         self._running[order.id] = self._by_program[order.program_id] = running
-        if running.microphone is None or order.cls is BroadcastClass.EMERGENCY:
+        if running.feed is None or order.cls is BroadcastClass.EMERGENCY:
             self._go(running, now_us)
         else:
             self._emit(BroadcastStarted(self._view(running)))
@@ -281,8 +283,8 @@ class Air:
             return
         order, on_air = running.order, not running.waiting
         running.ended_us, running.reason = k * FRAME_US, reason
-        if running.microphone is not None:
-            running.microphone.close()
+        if running.feed is not None:
+            running.feed.close()
         del self._running[order.id], self._by_program[order.program_id]
         self._emit(BroadcastEnded(self._view(running)))
         if on_air:
@@ -310,19 +312,22 @@ class Air:
                 self._emit(BroadcastChanged(self._view(running)))
 
     def _silence(self, running: Running, k: int) -> None:
-        if running.microphone is not None or running.order.resume is Resume.DROP:
+        if running.calls or running.order.resume is Resume.DROP:
             self._end(running, k, EndReason.REPLACED)
         else:
             running.program.pause(k, rewind=running.order.resume is Resume.RESTART)
 
     def _call_in(self, k: int) -> None:
-        """Put on air whose microphone has been heard; give up on whose has not, an emergency's as well."""
+        """Put on air what has been heard; give up on a call that has not, an emergency's as well."""
         now_us = self._clock.now_us()
-        for running in [r for r in self._running.values() if r.microphone is not None]:
-            heard = running.microphone is not None and running.microphone.last_heard_us is not None
-            if heard and running.waiting:
+        for running in [r for r in self._running.values() if r.feed is not None]:
+            feed = running.feed
+            heard = feed is not None and feed.last_heard_us is not None
+            if feed is not None and feed.closed:
+                self._end(running, k, EndReason.LOST)
+            elif heard and running.waiting:
                 self._go(running, now_us)
-            elif not heard and now_us - running.asked_us > CALL_IN_US:
+            elif not heard and running.calls and now_us - running.asked_us > CALL_IN_US:
                 self._end(running, k, EndReason.LOST)
 
     def _say_farewell(self, k: int) -> None:
@@ -335,15 +340,16 @@ class Air:
         for running in list(self._running.values()):
             if k % EXPIRY_EVERY_K == 0 and running.order.expires_us <= k * FRAME_US:
                 self._end(running, k + 1, EndReason.EXPIRED)
-            elif running.microphone is not None and not running.waiting:
-                self._notice_live(running, running.microphone, k)
+            elif running.feed is not None and not running.waiting:
+                self._notice_live(running, running.feed, k)
 
-    def _notice_live(self, running: Running, microphone: MicrophoneSource, k: int) -> None:
-        if not running.spoke and running.program.speaking(k):
-            running.spoke = True
+    def _notice_live(self, running: Running, feed: LiveFeed, k: int) -> None:
+        speaks, heard = running.spoke or running.program.speaking(k), feed.title
+        if (speaks, heard) != (running.spoke, running.heard):
+            running.spoke, running.heard = speaks, heard
             self._emit(BroadcastChanged(self._view(running)))
         if k % LEVEL_EVERY_K == 0:
-            level = microphone.level
+            level = feed.level
             self._emit(LevelHeard(running.order.id, level.rms_dbfs, level.peak_dbfs, level.clipped))
 
     def _view(self, running: Running) -> OnAir:

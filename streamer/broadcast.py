@@ -51,7 +51,23 @@ class ToneSource:
     repeat: int = 10
 
 
-Source = FileSource | MicSource | ToneSource
+@dataclass(frozen=True, slots=True)
+class RadioSource:
+    """A radio to relay: the station's id of it, where it can be had (best first), what it is called."""
+
+    radio: str
+    addresses: tuple[str, ...]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushSource:
+    """What an encoder pushes: the station's id of it."""
+
+    push: str
+
+
+Source = FileSource | MicSource | ToneSource | RadioSource | PushSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,8 @@ class OnAir:
     places: int
     ended_us: int | None = None
     reason: EndReason | None = None
+    heard: str = ""
+    """What plays, as a radio or an encoder says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +128,7 @@ class BroadcastStarted:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastChanged:
-    """It paused, went on, began to speak, or won or lost places."""
+    """It paused, went on, began to speak, won or lost places, or says that something else plays."""
 
     on_air: OnAir
 

@@ -20,6 +20,7 @@ class MicrophoneSource:
         self.level: Level = self._meter.measure(silence(FRAME_SAMPLES))
         self.last_heard_us: int | None = None
         self.closed = False
+        self.title = ""
 
     @property
     def counters(self) -> JitterCounters:

@@ -1,9 +1,9 @@
 """A program: one source, encoded once per codec, as packets on the grid of network time.
 
-A program is a reel of encoded clips (a chime, a file, both) that may be followed by a live microphone. Laws:
+A program is a reel of encoded clips (a chime, a file, both) that may be followed by a live feed. Laws:
 packet k of Opus begins at k x 20 ms, frame j of MP3 at j x 24 ms; a live part is encoded once however many
-listen, its MP3 only while someone wants it; a paused reel stands still, a live part is never paused. Owned by
-`Air`; ticked by the pump.
+listen, its MP3 only while someone wants it; a paused reel stands still, a paused live part flows by,
+unencoded, and goes on with a fresh encoder. Owned by `Air`; ticked by the pump.
 """
 
 from collections import deque
@@ -109,6 +109,7 @@ class Program:
         """Frame `k` and all after it are silent; `start` goes on here or, with `rewind`, at the beginning."""
         reached_us = self._timeline.halt(k * FRAME_US)
         self._stopped_at_us = 0 if rewind else reached_us
+        self._encoder = None
 
     def left(self, k: int) -> int | None:
         """How many frames are left from `k` on; None for a live program, which is never over by itself."""

@@ -1,16 +1,17 @@
 """One broadcast while it lives: its order, its program, its voice, and the state people are told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..codecs.marks import drill_mark
 from ..codecs.tones import encoded
+from ..errors import InternalError
 from ..trust.keys import SigningKey
 from ..wire.datagram import AudioPart, EndReason, Start, StartFlags, targets_hash
 from ..wire.rank import Rank
-from .broadcast import FileSource, MicSource, OnAir, Order, State, ToneSource
+from .broadcast import FileSource, MicSource, OnAir, Order, PushSource, RadioSource, State, ToneSource
 from .clips import Clip
-from .microphone import MicrophoneSource
+from .feed import Feeds, LiveFeed, LiveKinds
 from .program import Program
 from .voice import Voice
 
@@ -20,16 +21,22 @@ INLINE_TARGETS = 8
 
 @dataclass(slots=True)
 class Running:
-    """`k` of the first frame is set when it goes on air; until then it waits for its microphone."""
+    """`k` of the first frame is set when it goes on air; until then it waits for its first sound."""
 
     order: Order
     voice: Voice
-    microphone: MicrophoneSource | None
+    feed: LiveFeed | None
     asked_us: int
     started_us: int = 0
     ended_us: int | None = None
     reason: EndReason | None = None
     spoke: bool = False
+    heard: str = ""
+
+    @property
+    def calls(self) -> bool:
+        """A live call, which somebody makes and which is over when it is cut; a radio only flows by."""
+        return isinstance(self.order.source, MicSource)
 
     @property
     def waiting(self) -> bool:
@@ -46,14 +53,13 @@ class Running:
             return State.WAITING
         if not self.program.running:
             return State.PAUSED
-        if self.microphone is None:
+        if self.feed is None:
             return State.PLAYING
         return State.LIVE if self.program.speaking(now_k) else State.CHIME
 
     def view(self, now_k: int, winning: int, places: int) -> OnAir:
-        return OnAir(
-            self.order, self.state(now_k), self.started_us, winning, places, self.ended_us, self.reason
-        )
+        state, ended_us = self.state(now_k), self.ended_us
+        return OnAir(self.order, state, self.started_us, winning, places, ended_us, self.reason, self.heard)
 
     def go(self, rank: Rank, grant: str) -> None:
         """Fix what its starts say, under `grant`."""
@@ -76,11 +82,11 @@ class Running:
         )
 
 
-def prepare(
-    order: Order, key: SigningKey, packing: int, microphone: Callable[[], MicrophoneSource], now_us: int
-) -> Running:
+def prepare(order: Order, key: SigningKey, packing: int, feeds: Feeds, now_us: int) -> Running:
     """The program and voice of an order that has just been accepted."""
-    live = microphone() if isinstance(order.source, MicSource) else None
+    live = feeds(order.source)
+    if (live is not None) != isinstance(order.source, LiveKinds):
+        raise InternalError(f"order {order.id}: no feed for {order.source}, expected one for what is live")
     program = Program(order.program_id, _clips(order), live)
     return Running(order, Voice(program, key, packing), live, asked_us=now_us)
 
@@ -94,5 +100,5 @@ def _clips(order: Order) -> Sequence[Clip]:
             return [*mark, *([*chime, clip] * repeat), *mark]
         case ToneSource(repeat):
             return [*mark, *(chime * repeat), *mark]
-        case MicSource():
+        case MicSource() | RadioSource() | PushSource():
             return [*mark, *chime]

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from ..errors import NotFoundError
 from ..station.broadcast import Broadcast
-from ..streamer.broadcast import FileSource, MicSource, OnAir, Order, ToneSource
+from ..streamer.broadcast import FileSource, MicSource, OnAir, Order, PushSource, RadioSource, ToneSource
 from ..wire.rank import BroadcastClass, Severity
 from .model import ClassName, SeverityName
 from .territory_models import Playing
@@ -105,6 +105,10 @@ def source_kind(order: Order) -> str:
             return "microphone"
         case ToneSource():
             return "tone"
+        case RadioSource():
+            return "radio"
+        case PushSource():
+            return "push"
 
 
 def playing(order: Order) -> Playing:

@@ -13,6 +13,7 @@ from loa.errors import ConflictError, NotFoundError, OperatorError
 from loa.streamer.air import CALL_IN_US, Air
 from loa.streamer.broadcast import (
     AirEvent,
+    BroadcastChanged,
     BroadcastEnded,
     FileSource,
     LevelHeard,
@@ -20,6 +21,7 @@ from loa.streamer.broadcast import (
     OnAir,
     Order,
     Overridden,
+    RadioSource,
     Resume,
     Source,
     State,
@@ -35,6 +37,7 @@ from loa.wire.rank import BroadcastClass, Origin, Severity
 
 PROVINCE, NORTH, SOUTH, HAMLET = (f"{n:016x}" for n in range(1, 5))
 ORDINARY, PRIORITY, EMERGENCY = BroadcastClass
+RADIO = RadioSource("a" * 16, ("http://radio.test/live",), "Đài")
 
 
 class Recording:
@@ -469,3 +472,59 @@ def test_a_newcomer_is_greeted_with_all_that_covers_its_place() -> None:
     assert [g.broadcast for g in greetings if isinstance(g, Start)] == [low.order.id, high.order.id]
     assert len(world.air.greeting(SOUTH)) == 1
     assert world.air.greeting("f" * 16) == []
+
+
+def test_a_radio_claims_its_rank_when_it_is_first_heard_however_late() -> None:
+    world = World()
+    low = world.start(FileSource(Recording(10_000)), NORTH)
+    radio = world.start(RADIO, NORTH, cls=PRIORITY)
+    world.run(CALL_IN_US // FRAME_US + 10)
+    assert world.air.get(radio.order.id).state is State.WAITING
+    assert world.playing(NORTH) == low.order.id, "what was there sounds until it comes"
+    world.run(1, world.speak)
+    assert world.playing(NORTH) == radio.order.id
+    world.run(3, world.speak)
+    assert world.air.get(radio.order.id).state is State.LIVE
+
+
+def test_a_radio_flows_by_unheard_and_is_back_where_it_is_now() -> None:
+    world = World(packing=1)
+    radio = world.start(RADIO, NORTH)
+    world.run(10, world.speak)
+    alert = world.start(ToneSource(), PROVINCE, cls=EMERGENCY, chime=Chime.WARNING)
+    assert world.air.get(radio.order.id).state is State.PAUSED
+    cut = world.k + 1
+    world.run(20, world.speak)
+    feed = world.microphones[0]
+    assert feed.delay_samples <= 960 * 5, "what nobody hears is read all the same, so no delay grows"
+    program = world.air._running[radio.order.id].program
+    assert program.opus(cut + 5) is None, "and not encoded"
+    world.air.stop(alert.order.id)
+    world.run(5, world.speak)
+    assert world.air.get(radio.order.id).state is State.LIVE
+    assert world.ears.frames_at(world.air.territory.index(NORTH))[world.k][0] == radio.order.program_id
+    assert not feed.closed
+
+
+def test_a_radio_passes_its_titles_on_and_ends_when_its_feed_does() -> None:
+    world = World()
+    radio = world.start(RADIO, NORTH)
+    world.run(5, world.speak)
+    feed = world.microphones[0]
+    feed.title = "Tiếng nói Việt Nam"
+    world.run(1, world.speak)
+    assert world.air.get(radio.order.id).heard == "Tiếng nói Việt Nam"
+    changed = [event.on_air.heard for event in world.events if isinstance(event, BroadcastChanged)]
+    assert changed[-1] == "Tiếng nói Việt Nam"
+    feed.close()
+    world.run(1)
+    assert world.playing(NORTH) is None
+
+
+def test_a_radio_that_may_not_resume_ends_when_it_is_overridden() -> None:
+    world = World()
+    radio = world.start(RADIO, NORTH, resume=Resume.DROP)
+    world.run(5, world.speak)
+    world.start(ToneSource(), PROVINCE, cls=EMERGENCY, chime=Chime.WARNING)
+    ended = [event.on_air for event in world.events if isinstance(event, BroadcastEnded)]
+    assert [(on.order.id, on.reason) for on in ended] == [(radio.order.id, EndReason.REPLACED)]

@@ -35,7 +35,7 @@ from loa.station.vault import FileVault
 from loa.streamer.air import Air
 from loa.streamer.broadcast import Order
 from loa.streamer.fanout import Parcel
-from loa.streamer.microphone import MicrophoneSource
+from loa.streamer.feed import microphones_only
 from loa.streamer.presence import Roll
 from loa.streamer.territory import Territory
 from loa.trust.keys import SigningKey, VerifyKey
@@ -194,7 +194,7 @@ def ears() -> Ears:
 @pytest.fixture
 async def air(clock: VirtualClock, station: Station, land: Land, ears: Ears) -> Air:
     territory = as_line(await station.places.list())
-    return Air(clock, territory, mint=Mint(), egress=ears, microphone=MicrophoneSource)
+    return Air(clock, territory, mint=Mint(), egress=ears, feeds=microphones_only)
 
 
 @pytest.fixture
