@@ -25,7 +25,12 @@ export function search(speakers: readonly Speaker[], wanted: Wanted, tree: Tree)
       const text = fold(`${speaker.name} ${speaker.serial} ${speaker.key} ${speaker.notes}`)
       return asked.every((word) => text.includes(word))
     })
-    .sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name, 'vi', { numeric: true }))
+    .sort(
+      (a, b) =>
+        ORDER[a.state] - ORDER[b.state] ||
+        (tree.index.get(a.place) ?? 0) - (tree.index.get(b.place) ?? 0) ||
+        a.name.localeCompare(b.name, 'vi', { numeric: true }),
+    )
 }
 
 export interface Position {

@@ -39,6 +39,7 @@ export const ICONS = {
   book: 'M5.5 4h13v16h-13zM9 8.5h6M9 12h6M9 15.5h3.5',
   lock: 'M5.5 10.5h13v9.5h-13zM8.5 10.5V7.3a3.5 3.5 0 0 1 7 0v3.2',
   check: 'M5 12.5 10 17.5 19.5 7',
+  exit: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9.5',
 } as const
 
 export type IconName = keyof typeof ICONS

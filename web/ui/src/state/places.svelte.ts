@@ -62,6 +62,13 @@ export class Places {
     return this.get(id)?.name ?? id
   }
 
+  /** With the place above it: there is an "Ấp 1" in every commune. */
+  address(id: string): string {
+    const place = this.get(id)
+    const above = place?.parent == null ? undefined : this.get(place.parent)
+    return place && above && above.parent !== null ? `${place.name}, ${above.name}` : this.name(id)
+  }
+
   toggleOpen(id: string): void {
     const next = new Set(this.expanded)
     if (!next.delete(id)) next.add(id)

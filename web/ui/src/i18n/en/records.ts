@@ -110,7 +110,6 @@ export const records: typeof vi = {
     until: (at) => `until ${at}`,
     daysLeft: (n) => `${some(n, 'day', 'days')} left`,
     over: 'expired',
-    serial: (n) => `no. ${n}`,
     upTo: (n) => `up to no. ${n}`,
     maxClass: 'Highest class',
     rights: 'Rights',

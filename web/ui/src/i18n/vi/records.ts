@@ -107,7 +107,6 @@ export const records = {
     until: (at: string) => `đến ${at}`,
     daysLeft: (n: string) => `còn ${n} ngày`,
     over: 'đã hết hạn',
-    serial: (n: string) => `số ${n}`,
     upTo: (n: string) => `đến số ${n}`,
     maxClass: 'Mức cao nhất',
     rights: 'Quyền',
