@@ -170,7 +170,7 @@ async def test_deleting_what_holds_something_is_refused(
     speaker = await station.speakers.add(NewSpeaker(hamlet.id, "Cụm 1", "ab" * 32), now_us=now_us)
     with pytest.raises(ConflictError, match="1 speakers"):
         await station.places.delete(hamlet.id)
-    await station.speakers.delete(speaker.id)
+    await station.speakers.delete(speaker.id, now_us=now_us)
     await station.places.delete(hamlet.id)
     assert await station.places.resolve("dong-thap/cao-lanh/ap-1") is None
     again = await station.places.add(NewPlace("Ấp 1", "hamlet", parent=commune.id), now_us=now_us)
