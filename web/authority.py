@@ -105,17 +105,18 @@ class RoleAuthority:
         """May `person` do `act` at every one of `places`? Empty: anywhere at all.
 
         DeniedError if not; NotFoundError for a place that this person cannot know of, in the words of one
-        that does not exist.
+        that does not exist. Who may see nothing at all is told about no place.
         """
         scope = self.scope(person, act)
         refused = [place for place in places if not scope.covers(place)]
         if not refused and not scope.nothing:
             return
         seen = self.scope(person, Act.SEE)
+        lost = seen.nothing and scope.nothing
         for place in refused:
-            if not seen.knows(place) and not scope.knows(place):
+            if not (lost or seen.knows(place) or scope.knows(place)):
                 raise NotFoundError(f"place {place!r} does not exist, expected the id of one that does")
-        where = ", ".join(refused[:5]) or "any place"
+        where = "any place" if lost else ", ".join(refused[:5]) or "any place"
         raise DeniedError(f"{person.name!r} may not {act} at {where}, expected a role that allows it there")
 
     def scope(self, person: Person, act: Act) -> Scope:
