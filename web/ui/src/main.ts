@@ -52,7 +52,8 @@ function build(): Parts {
   return parts
 }
 
-function introduce({ i18n, notices, onAir, programs, live, connection }: Parts): void {
+function introduce({ i18n, notices, onAir, programs, live, connection, route, session }: Parts): void {
+  session.onLogout = () => route.go('console')
   onAir.onChange = (broadcast) => {
     live.follow(broadcast)
     if (broadcast.state !== 'ended') return

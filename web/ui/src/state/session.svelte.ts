@@ -24,6 +24,8 @@ export class Session {
   readonly second: SecondStep | null = $derived(this.info?.second ?? null)
   /** The session ended under our hands, as opposed to a log-out. */
   expired = $state(false)
+  /** Whoever logs in next begins where everyone begins. */
+  onLogout: () => void = () => undefined
   readonly #api: Api
 
   constructor(api: Api) {
@@ -62,6 +64,7 @@ export class Session {
   async logout(): Promise<void> {
     await this.#api.done(this.#api.http.DELETE('/api/v1/session'))
     this.expired = false
+    this.onLogout()
     this.#leave()
   }
 

@@ -158,7 +158,7 @@ export const air: typeof vi = {
       paused: 'paused',
       ended: 'ended',
     },
-    source: { file: 'File', microphone: 'Microphone', tone: 'Tone', radio: 'Radio' },
+    source: { file: 'File', microphone: 'Microphone', tone: 'Tone', radio: 'Radio', push: 'Pushed by a station' },
     reach: (n, of) => `${n} / ${of} loudspeakers sounded`,
     checking: 'Waiting for the loudspeakers to report…',
     missing: 'Not sounding:',

@@ -155,7 +155,7 @@ export const air = {
       paused: 'tạm nhường',
       ended: 'đã dừng',
     },
-    source: { file: 'Tệp', microphone: 'Micrô', tone: 'Còi', radio: 'Đài' },
+    source: { file: 'Tệp', microphone: 'Micrô', tone: 'Còi', radio: 'Đài', push: 'Đài gửi tới' },
     reach: (n: string, of: string) => `${n} / ${of} loa đã phát`,
     checking: 'Đang chờ loa báo lại…',
     missing: 'Chưa phát:',
