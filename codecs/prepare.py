@@ -9,10 +9,10 @@ the sound: run it in a worker process. Arguments and result can be pickled.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from .frame import (
     to_float,
     to_pcm,
 )
+from .levels import TARGET_LUFS
 from .loudness import Plan, plan
 from .mp3 import AlignedMp3Encoder
 from .opus import PRE_SKIP, OpusEncoder
@@ -63,6 +64,38 @@ class Prepared:
     """About 200 values, 0 to 100 % of full scale, for a picture of the wave."""
 
 
+class Sound(Protocol):
+    """What can be listened to twice."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        ...
+
+    @property
+    def anchor_lufs(self) -> float | None:
+        """How loud is what counts in it (a voice over music); None: all of it counts."""
+        ...
+
+    def blocks(self) -> Generator[Pcm, None, None]:
+        """All of it, the same at each call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    max_seconds: float
+    anchor_lufs: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def blocks(self) -> Generator[Pcm, None, None]:
+        return decode(self.path, max_seconds=self.max_seconds)
+
+
 def prepare(
     source: Path,
     folder: Path,
@@ -75,17 +108,29 @@ def prepare(
 
     `progress` is called with 0.0 to 1.0, never less than before.
     """
+    return prepare_sound(_File(source, max_seconds), folder, expected_seconds=max_seconds, progress=progress)
+
+
+def prepare_sound(
+    source: Sound,
+    folder: Path,
+    *,
+    expected_seconds: float,
+    progress: Callable[[float], None] | None = None,
+) -> Prepared:
+    """The same for any sound. `expected_seconds`: about how long it is, for the progress."""
     tell = progress or (lambda _part: None)
     measured = Survey()
-    for block in decode(source, max_seconds=max_seconds):
+    for block in source.blocks():
         measured.feed(block)
-        tell(_FIRST_PASS * measured.samples / (max_seconds * SAMPLE_RATE))
+        tell(_FIRST_PASS * min(1.0, measured.samples / (expected_seconds * SAMPLE_RATE)))
     found = measured.finish()
+    above_lu = 0.0 if source.anchor_lufs is None else found.lufs - source.anchor_lufs
     try:
-        planned = plan(found)
+        planned = plan(found, TARGET_LUFS + above_lu)
     except MediaError as error:
         raise MediaError(f"{source.name}: {error}") from error
-    with contextlib.closing(decode(source, max_seconds=max_seconds)) as again:
+    with contextlib.closing(source.blocks()) as again:
         frames, mp3_frames = _encode(_Shaped(again, planned, measured.samples), folder, tell)
     return Prepared(
         frames=frames,

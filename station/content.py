@@ -54,19 +54,27 @@ class ContentEvent:
     error: str | None = None
 
 
+TEXT = "text"
+"""The kind of a program that is read out: what comes in is a note (`text_note.py`), and is kept."""
+
+
 @dataclass(slots=True)
 class _Job:
     settled: asyncio.Event
+    kind: str
     progress: float = 0.0
 
 
 class ContentStore:
     """`await ContentStore.open(...)`; run `run()` in a task, or nothing is ever prepared."""
 
-    def __init__(self, shelf: Shelf, station: Station, preparer: Preparer, limits: ContentLimits) -> None:
+    def __init__(
+        self, shelf: Shelf, station: Station, preparer: Preparer, texts: Preparer, limits: ContentLimits
+    ) -> None:
         self._shelf = shelf
         self._station = station
         self._preparer = preparer
+        self._texts = texts
         self._limits = limits
         self._jobs: dict[str, _Job] = {}
         self._queue: asyncio.Queue[str] = asyncio.Queue()  # holds keys of _jobs, and those are bounded
@@ -76,10 +84,16 @@ class ContentStore:
 
     @classmethod
     async def open(
-        cls, root: Path, station: Station, preparer: Preparer, limits: ContentLimits | None = None
+        cls,
+        root: Path,
+        station: Station,
+        preparer: Preparer,
+        limits: ContentLimits | None = None,
+        *,
+        texts: Preparer | None = None,
     ) -> "ContentStore":
-        """Finishes or clears what a crash left."""
-        store = cls(Shelf(root), station, preparer, limits or ContentLimits())
+        """Finishes or clears what a crash left. `texts` reads bulletins out; left out: `preparer` does."""
+        store = cls(Shelf(root), station, preparer, texts or preparer, limits or ContentLimits())
         try:
             await store._recover()
         except BaseException:
@@ -106,6 +120,7 @@ class ContentStore:
         now_us: int,
         created_by: str | None = None,
         announced_bytes: int | None = None,
+        kind: str = "file",
     ) -> Program:
         """Take an upload in; the program is then `preparing`. If `chunks` raises, nothing is kept.
 
@@ -118,11 +133,11 @@ class ContentStore:
             self.refused += 1
             raise ConflictError(f"upload: {len(self._jobs)} files are in work; expected another try later")
         program_id = new_id()
-        self._jobs[program_id] = _Job(asyncio.Event())
+        self._jobs[program_id] = _Job(asyncio.Event(), kind)
         try:
             await self._take_in(program_id, chunks)
             program = await self._station.programs.add(
-                program_id, place=place, title=title, created_by=created_by, now_us=now_us
+                program_id, place=place, title=title, kind=kind, created_by=created_by, now_us=now_us
             )
         except BaseException:
             del self._jobs[program_id]
@@ -153,6 +168,14 @@ class ContentStore:
         """The file to listen to before airing. ConflictError when it is not ready."""
         await self._need_ready(program_id)
         return self._shelf.mp3(program_id)
+
+    async def text(self, program_id: str) -> bytes:
+        """The note that it is read out from. NotFoundError when it is no bulletin."""
+        program = await self._station.programs.get(program_id)
+        note = await self._on_disk(self._shelf.text, program_id) if program.kind == TEXT else None
+        if note is None:
+            raise NotFoundError(f"program {program.title!r} was not typed; expected a bulletin that was")
+        return note
 
     async def delete(self, program_id: str) -> None:
         """ConflictError while it is prepared or on air. What is open for airing stays readable."""
@@ -193,7 +216,7 @@ class ContentStore:
         if measured is not None:
             await self._station.programs.ready(program.id, folder=program.id, measured=measured)
         elif self._shelf.upload(program.id).exists():
-            self._jobs[program.id] = _Job(asyncio.Event())
+            self._jobs[program.id] = _Job(asyncio.Event(), program.kind)
             self._queue.put_nowait(program.id)
         else:
             await self._station.programs.failed(program.id, "its upload was lost when the server stopped")
@@ -233,12 +256,15 @@ class ContentStore:
 
     async def _prepare(self, program_id: str) -> ContentEvent:
         folder = await self._on_disk(self._shelf.begin_work, program_id)
-        upload = self._shelf.upload(program_id)
+        upload, typed = self._shelf.upload(program_id), self._jobs[program_id].kind == TEXT
+        preparer = self._texts if typed else self._preparer
         try:
-            measured = await self._preparer.prepare(upload, folder, lambda part: self._note(program_id, part))
+            measured = await preparer.prepare(upload, folder, lambda part: self._note(program_id, part))
             await self._on_disk(self._shelf.put, program_id, measured)
         except (LoaError, OSError) as problem:
             error = str(problem).replace(upload.name, "the file")
+            if typed:
+                await self._on_disk(self._shelf.keep_text, program_id)
             await self._station.programs.failed(program_id, error)
             await self._on_disk(self._shelf.discard, program_id)
             return ContentEvent(program_id, ProgramState.FAILED, error=error)

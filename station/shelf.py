@@ -1,6 +1,7 @@
 """The content store's folder: what lies where, and how it gets there in one step. Everything here blocks.
 
-    <program id>/   opus.bin, audio.mp3 (`codecs.stored`), measured.json: complete, or not there at all
+    <program id>/   opus.bin, audio.mp3 (`codecs.stored`), measured.json: complete, or not there at all;
+                    of a typed bulletin text.json too, which is alone there when it cannot be read out
     incoming/       uploads that wait for their worker; `.part` while they come in
     preparing/      where workers write
     deleted/        on their way out
@@ -24,6 +25,8 @@ from .durable import replace_file, sync_file, sync_folder, write_all
 from .measured import Measured, build_measured, parse_measured
 
 _NOTE = "measured.json"
+TEXT_FILE = "text.json"
+"""What is read out (`text_note.py`)."""
 
 
 class Shelf:
@@ -80,6 +83,22 @@ class Shelf:
             return parse_measured(json.loads(note))
         except (FileNotFoundError, ValueError, ProtocolError):
             return None
+
+    def keep_text(self, program_id: str) -> None:
+        """The note of a bulletin that came to nothing, so that it can be mended; lost if the disk fails."""
+        with suppress(OSError):
+            alone = self.begin_work(program_id)
+            self.upload(program_id).rename(alone / TEXT_FILE)
+            sync_folder(alone)
+            alone.rename(self.folder(program_id))
+            sync_folder(self._root)
+
+    def text(self, program_id: str) -> bytes | None:
+        """The note of a bulletin, wherever it is on its way; None when it is none."""
+        for path in (self.folder(program_id) / TEXT_FILE, self.upload(program_id)):
+            with suppress(FileNotFoundError):
+                return path.read_bytes()
+        return None
 
     def discard(self, program_id: str) -> None:
         """An upload that came to nothing."""

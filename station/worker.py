@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from ..codecs.prepare import prepare
-from ..errors import MediaError
+from ..codecs.prepare import Prepared, prepare
+from ..errors import MediaError, OperatorError
 from .measured import Measured, build_measured
 
 NICENESS = 10
@@ -25,13 +25,18 @@ NICENESS = 10
 
 def main(arguments: list[str]) -> int:
     source, folder, max_seconds = Path(arguments[0]), Path(arguments[1]), float(arguments[2])
+    return carry_out(lambda tell: prepare(source, folder, max_seconds=max_seconds, progress=tell))
+
+
+def carry_out(work: Callable[[Callable[[float], None]], Prepared]) -> int:
+    """Do `work`, telling its progress and how it ended; the process's exit status."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints goes where errors go
     _give_way()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        done = prepare(source, folder, max_seconds=max_seconds, progress=_teller(out))
-    except MediaError as problem:
+        done = work(_teller(out))
+    except (MediaError, OperatorError) as problem:
         _tell(out, {"error": str(problem)})
         return 1
     except OSError as problem:
