@@ -64,7 +64,19 @@ class ToneSourceIn(In):
     kind: Literal["tone"]
 
 
-BroadcastSource = Annotated[FileSourceIn | MicrophoneSourceIn, Field(discriminator="kind")]
+class RadioSourceIn(In):
+    kind: Literal["radio"]
+    radio: Id
+
+
+class PushSourceIn(In):
+    kind: Literal["push"]
+    push: Id
+
+
+BroadcastSource = Annotated[
+    FileSourceIn | MicrophoneSourceIn | RadioSourceIn | PushSourceIn, Field(discriminator="kind")
+]
 EmergencySource = Annotated[FileSourceIn | MicrophoneSourceIn | ToneSourceIn, Field(discriminator="kind")]
 
 
@@ -92,8 +104,10 @@ class EmergencyIn(In):
 
 
 class SourceOut(Out):
-    kind: Literal["file", "microphone", "tone", "radio"]
+    kind: Literal["file", "microphone", "tone", "radio", "push"]
     program: Id | None = Field(description="the stored program of a file")
+    radio: Id | None = None
+    push: Id | None = None
     repeat: bool = Field(description="until it is stopped")
 
 
@@ -120,18 +134,20 @@ class BroadcastOut(Out):
     severity: SeverityName | None = Field(description="only of an emergency")
     origin: OriginName
     drill: bool
+    all_clear: bool = Field(description="an emergency that says that the danger is over")
     source: SourceOut
     targets: list[Id]
     at: Id = Field(description="the place it was issued for")
     issuer: str = Field(description="the account's name")
     resume: ResumeRule
     state: BroadcastState
-    started_at: Moment | None = Field(description="null while it waits for its microphone")
+    started_at: Moment | None = Field(description="null while it waits for its first sound")
     expires: Moment
     ended_at: Moment | None
     reason: str | None = Field(description="why it ended")
     places: int
     winning_places: int = Field(description="where nothing of higher rank plays")
+    heard: str = Field(default="", description="what plays, as a radio or an encoder says")
     reach: BroadcastReach
 
 

@@ -6,6 +6,7 @@ makes one body, cheaply, so that whoever lists thousands can breathe in between.
 
 from collections.abc import Callable, Sequence
 
+from ..codecs.tones import Chime
 from ..station.broadcast import Broadcast
 from ..station.place import Place
 from ..station.programs import Program
@@ -161,6 +162,7 @@ class View:
                 "state": BroadcastState(on_air.state.value),
                 "places": on_air.places,
                 "winning_places": on_air.winning,
+                "heard": on_air.heard,
                 "ended_at": moment(on_air.ended_us) if on_air.ended_us else None,
                 "reason": on_air.reason.name.lower() if on_air.reason else None,
             }
@@ -178,6 +180,7 @@ class View:
             severity=severity_name(record.cls, record.severity),
             origin=OriginName(record.origin.name.lower()),
             drill=record.drill,
+            all_clear=record.chime == Chime.ALL_CLEAR,
             source=_source(record),
             targets=list(record.targets),
             at=record.issuer_place,
@@ -273,7 +276,8 @@ class View:
 def _source(record: Broadcast) -> SourceOut:
     again = record.source == "loop"
     kind = "file" if again else record.source
-    return SourceOut.model_validate({"kind": kind, "program": record.program, "repeat": again})
+    which = kind if kind in ("radio", "push") else "program"
+    return SourceOut.model_validate({"kind": kind, "program": None, "repeat": again, which: record.program})
 
 
 def speaker_state(standing: Standing | None, speaker: Speaker) -> SpeakerState:

@@ -151,6 +151,8 @@ async def test_the_all_clear_sounds_where_it_was_and_only_when_asked(page: Any, 
     stopped = await page.call("DELETE", f"{EMERGENCIES}/{told['id']}?all_clear=1")
     (on_air,) = air.on_air()
     assert on_air.order.id == stopped["all_clear"]
+    assert (await page.get(f"/api/v1/broadcasts/{stopped['all_clear']}"))["all_clear"] is True
+    assert (await page.get(f"/api/v1/broadcasts/{told['id']}"))["all_clear"] is False
     assert on_air.order.source == ToneSource(repeat=1)
     assert set(on_air.order.targets) == {land.north.id, land.south.id}
 

@@ -1,6 +1,6 @@
 /* What is on air now, with how far each reaches and what the server hears of each live microphone. */
 
-import { SvelteMap, SvelteSet } from 'svelte/reactivity'
+import { SvelteMap } from 'svelte/reactivity'
 
 import type { Api } from '../api/client.ts'
 import type { Broadcast, BroadcastOrder, BroadcastReach, EmergencyOrder, Level, Started } from '../api/types.ts'
@@ -8,8 +8,6 @@ import { byRank } from '../model/rank.ts'
 
 export class OnAir {
   loaded = $state(false)
-  /** The all-clear signals that were asked for here: to the server they are broadcasts like the emergency itself. */
-  readonly allClears = new SvelteSet<string>()
   readonly levels = new SvelteMap<string, Level>()
   readonly #broadcasts = new SvelteMap<string, Broadcast>()
   readonly list: readonly Broadcast[] = $derived([...this.#broadcasts.values()].sort(byRank))
@@ -43,7 +41,6 @@ export class OnAir {
     if (broadcast.state === 'ended') {
       this.#broadcasts.delete(broadcast.id)
       this.levels.delete(broadcast.id)
-      this.allClears.delete(broadcast.id)
       if (!known) return
     } else {
       this.#broadcasts.set(broadcast.id, broadcast)
@@ -72,8 +69,7 @@ export class OnAir {
     const path = { id }
     if (emergency) {
       const params = { path, query: { all_clear: allClear } }
-      const stopped = await this.#api.value(this.#api.http.DELETE('/api/v1/emergencies/{id}', { params }))
-      if (stopped.all_clear !== null) this.allClears.add(stopped.all_clear)
+      await this.#api.value(this.#api.http.DELETE('/api/v1/emergencies/{id}', { params }))
     } else {
       await this.#api.done(this.#api.http.DELETE('/api/v1/broadcasts/{id}', { params: { path } }))
     }
