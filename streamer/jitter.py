@@ -1,10 +1,10 @@
-"""The FIFO between a microphone's network and the grid: sound comes in bursts and goes out by the clock.
+"""The FIFO between a network and the grid: sound comes in bursts and goes out by the clock.
 
 Laws: `frame` always returns 960 samples, silence when there are none; the FIFO never holds more than
-`CAPACITY_SAMPLES`; what it keeps in reserve comes back to its target within a second after a glitch, and
+its capacity; what it keeps in reserve comes back to its target within a second after a glitch, and
 follows a clock that runs faster or slower, by leaving out or repeating a few milliseconds where the wave
 matches itself; the target rises when the reserve was too small and falls again, between fixed bounds. Pure:
-time is the calls of `frame`, one each 20 ms. Owned by its microphone.
+time is the calls of `frame`, one each 20 ms. Owned by its feed.
 """
 
 from collections import deque
@@ -62,23 +62,45 @@ class JitterCounters:
     stretched: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class JitterBounds:
+    """What one kind of network wants, in samples. The defaults are those of a microphone."""
+
+    start: int = START_SAMPLES
+    most: int = MAX_TARGET_SAMPLES
+    capacity: int = CAPACITY_SAMPLES
+    step: int = RAISE_SAMPLES
+    window_frames: int = WINDOW_FRAMES
+    slack: int = SLACK_SAMPLES
+    low: int = DRY_SAMPLES
+
+
+MICROPHONE = JitterBounds()
+
+
 class JitterFifo:
-    def __init__(self) -> None:
+    def __init__(self, bounds: JitterBounds = MICROPHONE) -> None:
         self.counters = JitterCounters()
-        self.target_samples = START_SAMPLES
+        self.target_samples = bounds.start
+        self._bounds = bounds
         self._held: Pcm = silence(0)
         self._flowing = False
         self._dry_frames = 0
-        self._left_over: deque[int] = deque(maxlen=WINDOW_FRAMES)
+        self._left_over: deque[int] = deque(maxlen=bounds.window_frames)
 
     @property
     def held_samples(self) -> int:
         return len(self._held)
 
+    @property
+    def flowing(self) -> bool:
+        """Whether the last frame was sound that had come."""
+        return self._flowing
+
     def push(self, pcm: Pcm) -> None:
         """Add sound that has come, of any length. Above the capacity all but the target is dropped."""
         self._held = np.concatenate((self._held, pcm))
-        if len(self._held) > CAPACITY_SAMPLES:
+        if len(self._held) > self._bounds.capacity:
             excess = len(self._held) - self.target_samples
             self.counters.overruns += 1
             self.counters.dropped_samples += excess
@@ -92,14 +114,14 @@ class JitterFifo:
         if len(self._held) < FRAME_SAMPLES:
             return self._run_dry()
         self._recentre()
-        self.target_samples = max(START_SAMPLES, self.target_samples - LOWER_SAMPLES)
+        self.target_samples = max(self._bounds.start, self.target_samples - LOWER_SAMPLES)
         return self._take()
 
     def _begin(self) -> Pcm:
         if len(self._held) < self.target_samples:
             self._dry_frames += 1
             if self._dry_frames == STOP_FRAMES:
-                self.target_samples = START_SAMPLES
+                self.target_samples = self._bounds.start
             return silence(FRAME_SAMPLES)
         self._flowing, self._dry_frames = True, 0
         frame = self._take()
@@ -108,7 +130,7 @@ class JitterFifo:
     def _run_dry(self) -> Pcm:
         """The last samples, faded out, and silence; then gather anew."""
         self.counters.underruns += 1
-        self.target_samples = min(MAX_TARGET_SAMPLES, self.target_samples + RAISE_SAMPLES)
+        self.target_samples = min(self._bounds.most, self.target_samples + self._bounds.step)
         rest, self._held = self._held, silence(0)
         self._flowing = False
         self._left_over.clear()
@@ -122,14 +144,14 @@ class JitterFifo:
 
     def _recentre(self) -> None:
         """Leave out or repeat a few milliseconds when the reserve has been off its target for a window."""
-        if len(self._left_over) < WINDOW_FRAMES:
+        if len(self._left_over) < self._bounds.window_frames:
             return
         excess = min(self._left_over) - self.target_samples + FRAME_SAMPLES
-        if excess > SLACK_SAMPLES:
+        if excess > self._bounds.slack:
             self._shorten()
-            if excess > BACKLOG_SAMPLES:
+            if excess > self._bounds.slack + BACKLOG_SAMPLES - SLACK_SAMPLES:
                 self._shorten()
-        elif min(self._left_over) < DRY_SAMPLES:
+        elif min(self._left_over) < self._bounds.low and len(self._held) >= SPLICE_MAX + OVERLAP:
             self._held = _with_repeat(self._held, _period(self._held))
             self.counters.stretched += 1
             self._left_over.clear()

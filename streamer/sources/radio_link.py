@@ -1,0 +1,153 @@
+"""One open address of a radio: fetched, decoded, held in reserve, measured.
+
+Laws: `frame` never waits; whatever goes wrong ends in `lost`, in words; nothing is fetched faster than it
+sounds, but for what a server sends ahead at the start. Owned by the worker; one task each.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ...codecs.frame import FRAME_US, FULL_SCALE, SAMPLE_RATE, Pcm
+from ...errors import LoaError
+from ..jitter import JitterBounds, JitterFifo
+from .radio_decode import StreamDecoder
+from .radio_fetch import Fetcher, Tuned
+from .radio_switch import Heard
+
+_MS = SAMPLE_RATE // 1000
+
+STREAM = JitterBounds(
+    start=260 * _MS, most=420 * _MS, capacity=1000 * _MS, step=40 * _MS, window_frames=25, slack=15 * _MS
+)
+"""Icecast passes MP3 of 64 kb/s on in pieces of 175 ms; the rest of the 500 ms that a radio may add is for
+decoding and the way to the air."""
+
+DEAD_DBFS = -60.0
+"""Quiet music is above it, the noise of an open line below."""
+
+AHEAD_S = 10.0
+"""What a server may send ahead of time: Icecast's burst is 4 s at 128 kb/s, 8 s at 64."""
+
+
+def segments(target_s: float) -> JitterBounds:
+    """The reserve of an HLS stream whose segments last so long: they come whole."""
+    frames = max(50, int(3 * target_s * 50))
+    whole = int(target_s * SAMPLE_RATE)
+    return JitterBounds(
+        start=whole + SAMPLE_RATE,
+        most=3 * whole,
+        capacity=6 * whole + 4 * SAMPLE_RATE,
+        step=whole // 4,
+        window_frames=frames,
+        slack=whole,
+        low=100 * _MS,
+    )
+
+
+class AirMeter:
+    """For how long nothing but dead air has come: too quiet, or a constant. Frame by frame."""
+
+    def __init__(self) -> None:
+        self.quiet_us = 0
+
+    def hear(self, frame: Pcm) -> None:
+        alive = 20 * math.log10(float(np.std(frame)) / FULL_SCALE + 1e-9) > DEAD_DBFS
+        self.quiet_us = 0 if alive else self.quiet_us + FRAME_US
+
+
+class Link:
+    """See the module. `changed` is called when `tuned` has something new."""
+
+    def __init__(self, fetcher: Fetcher, address: str, now_us: Callable[[], int]) -> None:
+        self.address = address
+        self.tuned = Tuned(changed=self._tune)
+        self.codec = ""
+        self.faults = self.format_changes = 0
+        self._fetcher, self._now_us = fetcher, now_us
+        self._fifo = JitterFifo(STREAM)
+        self._meter = AirMeter()
+        self._decoder: StreamDecoder | None = None
+        self._decoded = 0
+        self._first_us: int | None = None
+        self._dry_frames = 0
+        self._lost: str | None = None
+        self._task = asyncio.create_task(self._run(), name=f"link {address}")
+
+    @property
+    def heard(self) -> Heard:
+        return Heard(self._first_us, self._dry_frames * FRAME_US, self._meter.quiet_us, self._lost)
+
+    @property
+    def held_samples(self) -> int:
+        return self._fifo.held_samples
+
+    def frame(self) -> Pcm:
+        """The next 960 samples; silence when dry."""
+        frame = self._fifo.frame()
+        if self._fifo.flowing:
+            if self._first_us is None:
+                self._first_us = self._now_us()
+            self._dry_frames = 0
+            self._meter.hear(frame)
+        elif self._first_us is not None:
+            self._dry_frames += 1
+        return frame
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if self._decoder is not None:
+            self._decoder.close()
+
+    async def _run(self) -> None:
+        try:
+            async for part in self._fetcher.sound(self.address, self.tuned):
+                if part is None:
+                    await self._finish()
+                    continue
+                await self._pace()
+                if self._decoder is None:
+                    self._decoder = StreamDecoder(self._hear, self._ended)
+                await self._decoder.feed(part)
+            self._ended("the stream has ended")
+        except LoaError as error:
+            self._ended(str(error))
+        except TimeoutError:
+            self._ended("it does not answer in time")
+
+    async def _finish(self) -> None:
+        """A stream of its own follows: decode what is left of this one."""
+        if self._decoder is not None:
+            decoder, self._decoder = self._decoder, None
+            self._note(decoder)
+            await decoder.finish()
+
+    async def _pace(self) -> None:
+        """Wait while more has come than could have sounded."""
+        ahead_s = AHEAD_S + 2 * self.tuned.target_s
+        while self._first_us is not None:
+            passed_s = (self._now_us() - self._first_us) / 1e6
+            if self._decoded / SAMPLE_RATE - passed_s < ahead_s:
+                return
+            await asyncio.sleep(0.1)
+
+    def _tune(self) -> None:
+        if self.tuned.target_s and self._first_us is None:
+            self._fifo = JitterFifo(segments(self.tuned.target_s))
+
+    def _hear(self, pcm: Pcm) -> None:
+        self._decoded += len(pcm)
+        if self._decoder is not None:
+            self._note(self._decoder)
+        self._fifo.push(pcm)
+
+    def _note(self, decoder: StreamDecoder) -> None:
+        self.codec, self.faults, self.format_changes = decoder.codec, decoder.faults, decoder.format_changes
+
+    def _ended(self, why: str) -> None:
+        """What has come still sounds: it is lost when the reserve is."""
+        if self._lost is None and not (why == "" and self._decoder is None):
+            self._lost = why or "the stream has ended"
