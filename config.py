@@ -49,6 +49,13 @@ class Settings(BaseSettings):
         [],
         description="Networks (CIDR) of the proxies whose X-Forwarded-For, -Proto and -Host are believed.",
     )
+    listeners_per_address: int = Field(
+        200, ge=1, description="How many players of one address may listen to mounts at a time."
+    )
+    radio_private_networks: list[IPv4Network | IPv6Network] = Field(
+        [],
+        description="Networks (CIDR) that are not public and that a radio may be fetched from all the same.",
+    )
     profile: Literal["wan", "lan"] = Field(
         "wan", description="wan: 60 ms datagrams; lan: 20 ms, for the least delay."
     )
@@ -60,6 +67,11 @@ class Settings(BaseSettings):
     )
     max_upload_mb: int = Field(512, ge=1, description="Largest file that an upload may have.")
     max_upload_s: int = Field(4 * 3600, ge=1, description="Longest recording, in seconds.")
+    piper_voices: Path | None = Field(
+        None,
+        description="Folder of piper's voices (.onnx, each with its .onnx.json), which read texts out before "
+        "the built-in ones do; needs the package piper-tts.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     @classmethod

@@ -27,9 +27,11 @@ def media_readings(udp: UdpPort, links: Links, pump: Pump, mounts: Mounts, whip:
         Reading(
             "loa_mount_opus", "Ogg-Opus mounts by event", lambda: asdict(mounts.counters["opus"]), "event"
         ),
+        Reading("loa_mount_aac", "AAC mounts by event", lambda: asdict(mounts.counters["aac"]), "event"),
+        Reading("loa_listeners_refused", "Players turned away", lambda: mounts.refused),
         Reading("loa_ticks", "Ticks of the pump", lambda: pump.counts.ticks),
         Reading("loa_ticks_skipped", "Ticks that came too late to matter", lambda: pump.counts.skipped),
         Reading("loa_ticks_failed", "Ticks that failed", lambda: pump.counts.failed),
-        Reading("loa_microphones", "Microphones that have called in", lambda: len(whip.peers), counter=False),
+        Reading("loa_microphones", "Microphones that have called in", lambda: len(whip), counter=False),
         Reading("loa_microphone_faults", "Datagrams refused", lambda: asdict(whip.peers.counters), "fault"),
     )

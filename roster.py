@@ -155,6 +155,9 @@ class MountPaths:
         playing = self._air.playing_at(place_id) if place_id in self._air.territory else None
         return (playing.heard or playing.order.title) if playing else ""
 
+    def name_of(self, place_id: str) -> str:
+        return self._air.territory.get(place_id).name if place_id in self._air.territory else ""
+
 
 class LinkedSpeakers:
     """What follows on the links when somebody edits the territory. Implements `Network` for the web."""

@@ -29,15 +29,17 @@ from .memory import Memory, open_memory
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .streamer.air import Air
 from .streamer.attachments import Attachments
+from .streamer.broadcast import MicSource, RadioSource, Source
 from .streamer.distribution import Attendance, Distribution
-from .streamer.feed import microphones_only
+from .streamer.feed import LiveFeed
 from .streamer.links import Links
 from .streamer.microphone import MicrophoneSource
 from .streamer.mint import NodeMint
 from .streamer.mounts import Mounts
-from .streamer.peer import Gone
+from .streamer.leg import Gone
 from .streamer.presence import Roll
 from .streamer.pump import Pump
+from .streamer.sources.radios import Radios
 from .streamer.territory import Territory
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
@@ -70,6 +72,7 @@ class Core:
     distribution: Distribution
     volumes: VolumeBook
     news: KeyNews
+    radios: Radios
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +162,20 @@ async def _core(
     distribution = Distribution(udp, links, current)
     await asyncio.to_thread(encode_signals)
     mint = NodeMint(keyring, clock, current)
+    radios = Radios(clock, settings.radio_private_networks)
     air = Air(
         clock,
         territory,
         mint=mint,
         egress=distribution,
-        feeds=microphones_only,
+        feeds=lambda source: _feed(source, radios),
         packing=PACKING[settings.profile],
     )
     links.retarget(territory)
     news.send_by(links)
     volumes.send_by(links)
     pump = Pump(air, distribution, clock)
-    return Core(air, roll, udp, links, pump, roster, distribution, volumes, news)
+    return Core(air, roll, udp, links, pump, roster, distribution, volumes, news, radios)
 
 
 async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeClock) -> Doors:
@@ -191,7 +195,8 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
         core.air.hang_up(program, EndReason.FINISHED if how is Gone.LEFT else EndReason.LOST)
 
     whip = Whip(admit, gone, clock, port=settings.webrtc_port, addresses=_addresses(settings.advertise))
-    return Doors(paths, Mounts(paths, clock), whip, tokens)
+    mounts = Mounts(paths, clock, max_per_address=settings.listeners_per_address)
+    return Doors(paths, mounts, whip, tokens)
 
 
 def _application(
@@ -213,6 +218,8 @@ def _application(
         keyring=memory.keyring,
         tokens=doors.tokens,
         content=memory.content,
+        relays=core.radios,
+        texts=memory.texts,
         clip=lambda name: StoredAudio.open(memory.folder / "content" / name),
         registry=registry,
         mounted=[web.get("/speaker/link", core.links.handler)],
@@ -238,6 +245,7 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(core.pump.run(), name="pump"),
+            group.create_task(core.radios.run(), name="radios"),
             group.create_task(core.udp.expire(), name="udp"),
             group.create_task(core.links.run(), name="links"),
             group.create_task(core.news.run(core.roster, core.volumes, core.links), name="key news"),
@@ -252,6 +260,17 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
         yield
         for task in tasks:
             task.cancel()
+
+
+def _feed(source: Source, radios: Radios) -> LiveFeed | None:
+    """What is live of a source; None for what is on the shelf."""
+    match source:
+        case MicSource():
+            return MicrophoneSource()
+        case RadioSource():
+            return radios.feed(source)
+        case _:
+            return None
 
 
 def _addresses(names: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Literal
 import av
 
 from ..errors import InternalError
-from .frame import SAMPLE_RATE, Pcm, require_frame
+from .frame import SAMPLE_RATE, Pcm, require_frame, to_float
 
 _TIME_BASE = Fraction(1, SAMPLE_RATE)
 
@@ -21,8 +21,8 @@ class FrameEncoder:
 
     def __init__(
         self,
-        codec: Literal["libopus", "libmp3lame"],
-        sample_format: Literal["s16", "s16p"],
+        codec: Literal["libopus", "libmp3lame", "aac"],
+        sample_format: Literal["s16", "s16p", "fltp"],
         bit_rate: int,
         frame_samples: int,
         options: dict[str, str],
@@ -45,7 +45,8 @@ class FrameEncoder:
     def encode(self, frame: Pcm) -> list[bytes]:
         """The packets that this frame completes; none while the encoder fills its look-ahead."""
         require_frame(frame, self._frame_samples)
-        media = av.AudioFrame.from_ndarray(frame.reshape(1, -1), format=self._sample_format, layout="mono")
+        plane = (to_float(frame) if self._sample_format == "fltp" else frame).reshape(1, -1)
+        media = av.AudioFrame.from_ndarray(plane, format=self._sample_format, layout="mono")
         media.sample_rate = SAMPLE_RATE
         media.time_base = _TIME_BASE
         media.pts = self._next_sample

@@ -40,7 +40,7 @@ class PacketSource(Protocol):
     def mp3(self, k: int, /) -> bytes | None: ...
 
     def want_mp3(self, wanted: bool, /) -> None:
-        """Live programs encode MP3 only while someone needs it."""
+        """Live programs encode MP3 only while someone needs it: who has said True says False in the end."""
         ...
 
 
@@ -60,6 +60,9 @@ class Packing(Protocol):
 
     @property
     def frame_us(self) -> int: ...
+
+    @property
+    def block_us(self) -> int: ...
 
     @property
     def bytes_per_s(self) -> int: ...
@@ -87,6 +90,7 @@ class Mp3Packing:
     content_type = "audio/mpeg"
     frames = MP3_BLOCK_FRAMES
     frame_us = MP3_FRAME_US
+    block_us = MP3_BLOCK_FRAMES * MP3_FRAME_US
     bytes_per_s = MP3_FRAME_BYTES * 1_000_000 // MP3_FRAME_US
     head = b""
 
@@ -110,6 +114,7 @@ class OggPacking:
     content_type = "audio/ogg"
     frames = OGG_BLOCK_FRAMES
     frame_us = FRAME_US
+    block_us = OGG_BLOCK_FRAMES * FRAME_US
     bytes_per_s = OPUS_PACKET_BYTES * 1_000_000 // FRAME_US * 11 // 10
 
     def __init__(self, serial: int, started_us: int) -> None:
@@ -130,18 +135,14 @@ class OggPacking:
         return self._stream.page(filled, OGG_AUDIO_SEQUENCE + page, granule_after((page + 1) * self.frames))
 
 
-def block_us(packing: Packing) -> int:
-    return packing.frames * packing.frame_us
-
-
 def due_us(packing: Packing, j: int) -> int:
     """When the last frame of block `j` begins: no block is written before."""
-    return (j + 1) * block_us(packing) - packing.frame_us
+    return (j + 1) * packing.block_us - packing.frame_us
 
 
 def first_undue(packing: Packing, now_us: int) -> int:
     """The earliest block that is not due yet."""
-    return (now_us + packing.frame_us) // block_us(packing)
+    return (now_us + packing.frame_us) // packing.block_us
 
 
 def packets_of(packing: Packing, source: PacketSource, j: int) -> list[bytes | None]:

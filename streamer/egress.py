@@ -45,6 +45,10 @@ class MountSource(Protocol):
 
     def title_at(self, place_id: str, /) -> str: ...
 
+    def name_of(self, place_id: str, /) -> str:
+        """What people call the place."""
+        ...
+
 
 @dataclass(slots=True)
 class EgressCounters:
@@ -59,13 +63,22 @@ class EgressCounters:
 
 
 class Egress:
-    def __init__(self, packing: Packing, source: MountSource, clock: Clock, pace: Pace) -> None:
+    def __init__(
+        self,
+        packing: Packing,
+        source: MountSource,
+        clock: Clock,
+        pace: Pace,
+        left: Callable[[str], None] = lambda _address: None,
+    ) -> None:
+        """`left` is called with the address of each listener that is gone."""
         self.packing = packing
         self.counters = EgressCounters()
         self.listeners = 0
         self._source = source
         self._clock = clock
         self._pace = pace
+        self._left = left
         self._mounts: dict[str, Mount] = {}
         self._built: dict[tuple[str | None, int], bytes] = {}
         self._wanted: dict[str, PacketSource] = {}
@@ -73,11 +86,18 @@ class Egress:
         self._next = 0
         self._someone = asyncio.Event()
 
+    @property
+    def places(self) -> int:
+        """At how many places somebody listens."""
+        return len(self._mounts)
+
     def listeners_of(self, place: str) -> int:
         mount = self._mounts.get(place)
         return len(mount) if mount is not None else 0
 
-    def join(self, place: str, inserter: IcyInserter | None) -> tuple[Listener, list[bytes]]:
+    def join(
+        self, place: str, inserter: IcyInserter | None, address: str = ""
+    ) -> tuple[Listener, list[bytes]]:
         """A new listener of a place, and the burst to greet it with."""
         if not self.listeners:
             self._next = max(self._next, first_undue(self.packing, self._clock.now_us()))
@@ -90,7 +110,7 @@ class Egress:
         self.listeners += 1
         self.counters.joined += 1
         self._someone.set()
-        return mount.listener(inserter), burst
+        return mount.listener(inserter, address), burst
 
     def close(self) -> None:
         """End every listener's connection."""
@@ -213,6 +233,7 @@ class Egress:
         self.listeners -= 1
         self.counters.left += 1
         self.counters.too_slow += listener.slow
+        self._left(listener.address)
         if not mount:
             self._mounts.pop(mount.place, None)
 

@@ -30,14 +30,17 @@ class Listener(asyncio.Protocol):
     the stream (`titled`) get theirs through `write_titled`.
     """
 
-    __slots__ = ("_gone", "_inserter", "slow", "transport", "write")
+    __slots__ = ("_gone", "_inserter", "address", "slow", "transport", "write")
 
     transport: asyncio.Transport
     write: Callable[[bytes], None]
 
-    def __init__(self, gone: Callable[["Listener"], None], inserter: IcyInserter | None = None) -> None:
+    def __init__(
+        self, gone: Callable[["Listener"], None], inserter: IcyInserter | None = None, address: str = ""
+    ) -> None:
         self._gone = gone
         self._inserter = inserter
+        self.address = address
         self.slow = False
 
     @property

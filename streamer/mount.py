@@ -26,9 +26,9 @@ class Mount:
     def __len__(self) -> int:
         return len(self.plain) + len(self.titled)
 
-    def listener(self, inserter: IcyInserter | None) -> Listener:
+    def listener(self, inserter: IcyInserter | None, address: str) -> Listener:
         """A new listener, counted from now on; `adopt` and `greet` it at once."""
-        listener = Listener(self._left, inserter)
+        listener = Listener(self._left, inserter, address)
         (self.titled if listener.titled else self.plain).add(listener)
         return listener
 

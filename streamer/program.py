@@ -92,6 +92,7 @@ class Program:
         self._encoder: OpusEncoder | None = None
         self._opus = _Ring()
         self._mp3: _LiveMp3 | None = None
+        self._mp3_wanted = 0
 
     @property
     def running(self) -> bool:
@@ -162,10 +163,11 @@ class Program:
         return self._mp3.ring.get(j)
 
     def want_mp3(self, wanted: bool) -> None:
-        """Start or stop encoding the live part as MP3."""
-        if self._live is None or wanted == (self._mp3 is not None):
+        """Encode the live part as MP3 from now on, until as many have let go as have asked."""
+        self._mp3_wanted = max(0, self._mp3_wanted + (1 if wanted else -1))
+        if self._live is None or (self._mp3_wanted > 0) == (self._mp3 is not None):
             return
-        self._mp3 = _LiveMp3() if wanted else None
+        self._mp3 = _LiveMp3() if self._mp3_wanted else None
 
 
 def _faded_in(frame: Pcm) -> Pcm:

@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession, web
+from yarl import URL
 
 from loa.clock import NodeClock, VirtualClock
+from loa.codecs.aac import parse_adts, silence_adts
 from loa.codecs.mp3 import MP3_FRAME_BYTES, silence_frame, split_frames
 from loa.codecs.ogg import parse_pages
 from loa.codecs.opus import silence_packet
 from loa.streamer.mounts import Mounts
+from loa.streamer.outputs.aac import MAX_PLACES
 
 PLACE = "00000000000000aa"
 MP3, OPUS = silence_frame()[:-1] + b"\x55", silence_packet()[:-1] + b"\x55"
@@ -35,6 +38,7 @@ class Program:
 class Air:
     program: Program | None = Program()
     anywhere = False
+    name = "Phường Cao Lãnh"
 
     def resolve(self, path: str) -> str | None:
         return PLACE if self.anywhere or path in (PLACE, "dong-thap/cao-lanh", "cũ/tên") else None
@@ -44,6 +48,16 @@ class Air:
 
     def title_at(self, place_id: str) -> str:
         return "Dự báo thời tiết"
+
+    def name_of(self, place_id: str) -> str:
+        return self.name
+
+
+class Everywhere(Air):
+    """Where each path is a place of its own."""
+
+    def resolve(self, path: str) -> str | None:
+        return path
 
 
 class Site:
@@ -82,7 +96,8 @@ class Player:
 async def secured(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    response = await handler(request)
+    address = request.headers.get("X-Test-Address")
+    response = await handler(request.clone(remote=address) if address else request)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -184,8 +199,9 @@ async def test_head_has_the_headers_and_no_listener(site: Site) -> None:
     ("path", "told"),
     [
         ("nowhere.mp3", "no place 'nowhere'"),
-        (f"{PLACE}.flac", "expected a place followed by .mp3 or .opus"),
-        (PLACE, "expected a place followed by .mp3 or .opus"),
+        (f"{PLACE}.flac", "expected a place followed by .mp3, .opus, .aac, .m3u or .pls"),
+        (PLACE, "expected a place followed by .mp3, .opus, .aac, .m3u or .pls"),
+        ("nowhere.m3u", "no place 'nowhere'"),
         (".mp3", "no place ''"),
     ],
 )
@@ -211,14 +227,92 @@ async def test_a_path_cannot_write_headers(site: Site) -> None:
     site.air.anywhere = True
     line = await site.open("/listen/a%0d%0aX-Evil:%20yes.mp3")
     assert (line.status, "x-evil" in line.headers) == (404, False)
-    escape = await site.open("/listen/a%1b%00b.mp3")
-    assert (escape.status, escape.headers["icy-name"]) == (200, "ab")
+    site.air.name = "a\x1b\r\nX-Evil: b"
+    for method in ("GET", "HEAD"):
+        named = await site.open(f"/listen/{PLACE}.mp3", method=method)
+        assert (named.status, named.headers["icy-name"], "x-evil" in named.headers) == (
+            200,
+            "aX-Evil: b",
+            False,
+        )
 
 
 async def test_beyond_the_bound_the_answer_is_503(site: Site) -> None:
     players = [await site.open(f"/listen/{PLACE}.mp3") for _ in range(4)]
     assert [player.status for player in players] == [200, 200, 200, 503]
     assert (site.mounts.listeners, site.mounts.refused) == (3, 1)
+
+
+async def test_the_head_is_what_clients_of_icecast_read(site: Site) -> None:
+    player = await site.open("/listen/dong-thap/cao-lanh.aac", "Range: bytes=0-")
+    assert player.status == 200
+    told = {name: player.headers[name] for name in player.headers if name.startswith(("icy-", "ice-"))}
+    assert told == {
+        "icy-name": "Phường Cao Lãnh",
+        "icy-description": "Phường Cao Lãnh",
+        "icy-genre": "Public information",
+        "icy-pub": "0",
+        "icy-br": "64",
+        "ice-audio-info": "ice-samplerate=48000;ice-bitrate=64;ice-channels=1",
+    }
+    assert player.headers["content-type"] == "audio/aac"
+    assert player.headers["accept-ranges"] == "none"
+
+
+async def test_aac_is_an_endless_answer_of_adts_frames(site: Site) -> None:
+    player = await site.open(f"/listen/{PLACE}.aac")
+    header, data = parse_adts(await player.reader.readexactly(7)), b""
+    assert (header.sample_rate_index, header.channels) == (3, 1)
+    data = await player.reader.readexactly(header.frame_bytes - 7)
+    for _ in range(40):
+        head = await player.reader.readexactly(7)
+        data = await player.reader.readexactly(parse_adts(head).frame_bytes - 7)
+    assert head + data != silence_adts()
+
+
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [
+        ("dong-thap/cao-lanh.m3u", "dong-thap/cao-lanh.mp3"),
+        ("dong-thap/cao-lanh.aac.m3u", "dong-thap/cao-lanh.aac"),
+        ("c%C5%A9/t%C3%AAn.opus.pls", "c%C5%A9/t%C3%AAn.opus"),
+        (f"{PLACE}.pls", f"{PLACE}.mp3"),
+    ],
+)
+async def test_playlists_lead_to_the_stream(site: Site, path: str, stream: str) -> None:
+    async with ClientSession() as session:
+        async with session.get(URL(site.url(f"/listen/{path}"), encoded=True)) as response:
+            assert response.status == 200
+            wanted = "audio/x-scpls" if path.endswith("pls") else "audio/x-mpegurl"
+            assert response.content_type == wanted
+            text = await response.text()
+        assert "Phường Cao Lãnh" in text
+        (url,) = re.findall(r"(?m)^(?:File1=)?(http.*)$", text)
+        assert url == site.url(f"/listen/{stream}")
+        async with session.head(URL(url, encoded=True)) as response:
+            assert response.status == 200
+
+
+async def test_one_address_takes_no_more_than_its_share() -> None:
+    air = Air()
+    async with serving(Mounts(air, NodeClock(), max_per_address=2), air) as site:
+        here, there = "X-Test-Address: 203.0.113.7", "X-Test-Address: 2001:db8::7"
+        crowd = [await site.open(f"/listen/{PLACE}.{suffix}", here) for suffix in ("mp3", "aac", "opus")]
+        assert [player.status for player in crowd] == [200, 200, 503]
+        assert (await site.open(f"/listen/{PLACE}.opus", there)).status == 200
+        assert [(await site.open(f"/listen/{PLACE}.mp3")).status for _ in range(3)] == [200] * 3
+        await crowd[0].close()
+        await eventually(lambda: site.mounts.counters["mp3"].left == 1)
+        assert (await site.open(f"/listen/{PLACE}.opus", here)).status == 200
+
+
+async def test_aac_is_for_so_many_places_only() -> None:
+    air = Everywhere()
+    async with serving(Mounts(air, NodeClock()), air) as site:
+        answers = [(await site.open(f"/listen/{n:016x}.aac")).status for n in range(MAX_PLACES + 1)]
+        assert answers == [200] * MAX_PLACES + [503]
+        assert (await site.open(f"/listen/{0:016x}.aac")).status == 200
+        assert (await site.open(f"/listen/{MAX_PLACES:016x}.mp3")).status == 200
 
 
 async def test_listeners_are_counted_and_forgotten(site: Site) -> None:

@@ -60,6 +60,9 @@ class Air:
     def title_at(self, place_id: str) -> str:
         return self.title
 
+    def name_of(self, place_id: str) -> str:
+        return "Cao Lãnh"
+
 
 class Pipe(asyncio.Transport):
     """A connection in memory. `stalled` keeps what is written, as a peer that does not read."""

@@ -56,6 +56,9 @@ class Air:
     def title_at(self, place_id: str) -> str:
         return "Bản tin sáng"
 
+    def name_of(self, place_id: str) -> str:
+        return "Cao Lãnh"
+
 
 class Site:
     def __init__(self, air: Air, mounts: Mounts, url: str) -> None:
