@@ -94,6 +94,8 @@ def record_of(
         resume=order.resume.value,
         started_us=started_us,
         expires_us=order.expires_us,
+        repeat=order.source.repeat if isinstance(order.source, FileSource | ToneSource) else 1,
+        chime=order.chime.value if order.chime else None,
     )
 
 

@@ -15,7 +15,7 @@ from ..station.audit_entry import NewEntry
 from ..station.broadcast import Broadcast
 from ..streamer.broadcast import EMERGENCY_REPEATS, Order, Resume, ToneSource
 from ..wire.rank import BroadcastClass
-from .air_models import FileSourceIn, ToneSourceIn
+from .air_models import FileSourceIn, RadioSourceIn
 from .airing import accept, alert
 from .desk import Desk
 from .ordering import LOOP, Material, material, new_id
@@ -44,7 +44,7 @@ def _why_not(desk: Desk, row: Broadcast) -> str | None:
     now_us = desk.clock.now_us()
     if row.expires_us <= now_us:
         return "expired"
-    if row.source not in ("file", LOOP, "tone") or row.resume == Resume.DROP.value:
+    if row.source not in ("file", LOOP, "tone", "radio") or row.resume == Resume.DROP.value:
         return "lost"
     length_s = _length_s(desk, row)
     if length_s is not None and row.started_us + length_s * 1e6 <= now_us:
@@ -54,10 +54,10 @@ def _why_not(desk: Desk, row: Broadcast) -> str | None:
 
 def _length_s(desk: Desk, row: Broadcast) -> float | None:
     """How long it sounds in all; None if until it is stopped."""
-    if row.source == LOOP:
+    if row.source in (LOOP, "radio"):
         return None
     if row.source == "tone":
-        return ToneSource().repeat * encoded(Chime.WARNING).frames * 0.02 + _marks_s(row)
+        return row.repeat * encoded(_chime(row) or Chime.WARNING).frames * 0.02 + _marks_s(row)
     program = desk.directory.programs.get(row.program or "")
     if program is None or program.measured is None:
         return 0.0
@@ -68,6 +68,10 @@ def _length_s(desk: Desk, row: Broadcast) -> float | None:
 def _marks_s(row: Broadcast) -> float:
     """A drill says what it is before and after."""
     return 2 * drill_mark().frames * 0.02 if row.drill else 0.0
+
+
+def _chime(row: Broadcast) -> Chime | None:
+    return Chime(row.chime) if row.chime else None
 
 
 async def _again(desk: Desk, row: Broadcast) -> None:
@@ -85,7 +89,7 @@ async def _again(desk: Desk, row: Broadcast) -> None:
         source=made_of.source,
         origin=row.origin,
         resume=Resume(row.resume),
-        chime=Chime.WARNING if emergency else None,
+        chime=_chime(row),
         drill=row.drill,
     )
     on_air = await (alert if emergency else accept)(desk, order, made_of, row.issuer_account)
@@ -105,7 +109,10 @@ async def _material(desk: Desk, row: Broadcast) -> Material:
     emergency = row.cls is BroadcastClass.EMERGENCY
     lasting_s = max(1, (row.expires_us - desk.clock.now_us()) // 1_000_000)
     if row.source == "tone":
-        return await material(desk, ToneSourceIn(kind="tone"), lasting_s=lasting_s, emergency=emergency)
+        return Material(ToneSource(row.repeat), kind="tone")
+    if row.source == "radio":
+        relayed = RadioSourceIn(kind="radio", radio=row.program or "")
+        return await material(desk, relayed, lasting_s=lasting_s, emergency=emergency)
     asked = FileSourceIn(kind="file", program=row.program or "", repeat=row.source == LOOP)
     return await material(desk, asked, lasting_s=lasting_s, emergency=emergency)
 

@@ -180,7 +180,7 @@ class View:
             severity=severity_name(record.cls, record.severity),
             origin=OriginName(record.origin.name.lower()),
             drill=record.drill,
-            all_clear=record.chime == Chime.ALL_CLEAR,
+            all_clear=record.chime == Chime.ALL_CLEAR.value,
             source=_source(record),
             targets=list(record.targets),
             at=record.issuer_place,
@@ -224,10 +224,11 @@ class View:
         """Without the targets and the recording that a scope does not know; the reach is still all of it."""
         program = self._directory.programs.get(whole.source.program or "")
         kept = whole.source.program if program and scope.knows(program.place) else None
+        source = whole.source.model_copy(update={"program": kept, "radio": None, "push": None})
         return whole.model_copy(
             update={
                 "targets": [target for target in whole.targets if scope.knows(target)],
-                "source": whole.source.model_copy(update={"program": kept}),
+                "source": source,
                 "places": size(scope.part(whole.targets)),
             }
         )

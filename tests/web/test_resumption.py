@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from loa.clock import VirtualClock
+from loa.codecs.tones import Chime
 from loa.station.broadcast import Broadcast, Ended, parse_entry
 from loa.station.emergency_log import EmergencyLog
 from loa.station.station import Station
 from loa.streamer.air import Air
-from loa.streamer.broadcast import FileSource
+from loa.streamer.broadcast import FileSource, ToneSource
 from loa.web.desk import Desk
 from loa.web.resumption import resume
 from loa.wire.rank import BroadcastClass, Origin, Severity
@@ -140,3 +141,13 @@ async def test_a_node_that_starts_goes_on_with_what_was_on_air(
     async with page_of(services) as page:
         (shown,) = await page.get("/api/v1/broadcasts?active=1")
         assert shown["title"] == "Bản tin"
+
+
+async def test_an_all_clear_goes_on_as_one(
+    before: Broadcast, desk: Desk, air: Air, station: Station, page: Any
+) -> None:
+    calm = replace(before, program=None, source="tone", cls=BroadcastClass.EMERGENCY)
+    await station.broadcasts.add(replace(calm, repeat=5, chime="all_clear"))
+    await resume(desk)
+    (on_air,) = air.on_air()
+    assert (on_air.order.chime, on_air.order.source) == (Chime.ALL_CLEAR, ToneSource(5))
