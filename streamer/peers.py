@@ -1,9 +1,9 @@
-"""Peers: all microphones that call in by WebRTC, over one UDP port.
+"""Peers: all who call in by WebRTC, with a microphone or to listen, over one UDP port.
 
 Laws: one socket, IPv6 with IPv4 mapped, answers from the very address it was spoken to; what comes is told
 apart by the user name of an ICE check, then by the address that it came from; what belongs to nobody is
-counted and dropped; there are never more than `max_peers`. `run` owns the socket; a call's end is told once,
-by `gone`.
+counted and dropped. `run` owns the socket; a call's end is told once, to whoever took it. How many there may
+be of a kind is for those to say who take them.
 """
 
 import asyncio
@@ -13,16 +13,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeVar
 
 from ..clock import Clock
 from ..errors import ConflictError, ProtocolError
 from .dtls import DtlsIdentity
-from .peer import Gone, Microphone, Path, Peer
-from .sdp import Call, Local
+from .leg import Gone, Leg, Path, Send
+from .sdp import Local
 from .stun import parse_binding_request
-
-MAX_PEERS = 32
-"""A microphone costs about 1 % of a core; more than this at one node is an attack or a mistake."""
 
 TICK_S = 0.05
 MAX_DATAGRAM_BYTES = 1500
@@ -33,6 +31,14 @@ _PKTINFO_BYTES = 20
 _STUN_BYTES = range(4)
 """First bytes (RFC 7983)."""
 
+L = TypeVar("L", bound=Leg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    leg: Leg
+    over: Callable[[], None]
+
 
 @dataclass(slots=True)
 class PeersCounters:
@@ -42,42 +48,33 @@ class PeersCounters:
 
 
 class Peers:
-    def __init__(
-        self,
-        clock: Clock,
-        gone: Callable[[Peer], None],
-        *,
-        port: int = 0,
-        addresses: Sequence[str] = (),
-        max_peers: int = MAX_PEERS,
-    ) -> None:
+    def __init__(self, clock: Clock, *, port: int = 0, addresses: Sequence[str] = ()) -> None:
         self.counters = PeersCounters()
         self._clock = clock
-        self._gone = gone
         self._port = port
         self._addresses = [ip_address(text) for text in addresses]
-        self._max_peers = max_peers
         self._identity = DtlsIdentity()
         self._socket: socket.socket | None = None
-        self._by_ufrag: dict[str, Peer] = {}
-        self._by_path: dict[Path, Peer] = {}
+        self._by_ufrag: dict[str, _Taken] = {}
+        self._by_path: dict[Path, Leg] = {}
         self._someone = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._by_ufrag)
 
-    def call(self, call: Call, microphone: Microphone, reached: str) -> tuple[Peer, Local]:
-        """Take a call. `reached` is the address of ours at which the caller's HTTP request came in."""
+    def take(
+        self, make: Callable[[DtlsIdentity, Send, int], L], over: Callable[[L], None], reached: str
+    ) -> tuple[L, Local]:
+        """Take a call, which is `over` in the end. `reached` is the address of ours at which the caller's
+        HTTP request came in."""
         if self._socket is None:
-            raise ConflictError("no microphone can call in: the node is starting or stopping")
-        if len(self._by_ufrag) >= self._max_peers:
-            raise ConflictError(f"{self._max_peers} microphones have called in, expected no more")
-        peer = Peer(call, self._identity, microphone, self._send, self._clock.now_us())
-        self._by_ufrag[peer.ufrag] = peer
+            raise ConflictError("nobody can call in: the node is starting or stopping")
+        leg = make(self._identity, self._send, self._clock.now_us())
+        self._by_ufrag[leg.ufrag] = _Taken(leg, lambda: over(leg))
         self._someone.set()
         port = self._socket.getsockname()[1]
         candidates = [(address, port) for address in self._addresses or _own_addresses(reached)]
-        return peer, Local(peer.ufrag, peer.password, self._identity.fingerprint, candidates)
+        return leg, Local(leg.ufrag, leg.password, self._identity.fingerprint, candidates)
 
     async def run(self) -> None:
         """Hold the socket until cancelled."""
@@ -90,26 +87,30 @@ class Peers:
                     self._someone.clear()
                     await self._someone.wait()
                 await asyncio.sleep(TICK_S)
-                for peer in list(self._by_ufrag.values()):
-                    peer.tick(self._clock.now_us())
-                    self._bury(peer)
+                for taken in list(self._by_ufrag.values()):
+                    taken.leg.tick(self._clock.now_us())
+                    self._bury(taken.leg)
         finally:
-            for peer in list(self._by_ufrag.values()):
-                self.end(peer, Gone.ENDED_HERE, "the node is stopping")
+            for taken in list(self._by_ufrag.values()):
+                self.end(taken.leg, Gone.ENDED_HERE, "the node is stopping")
             loop.remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 
-    def end(self, peer: Peer, gone: Gone, why: str) -> None:
-        peer.end(gone, why)
-        self._bury(peer)
+    def end(self, leg: Leg, gone: Gone, why: str) -> None:
+        leg.end(gone, why)
+        self._bury(leg)
 
-    def _bury(self, peer: Peer) -> None:
-        if peer.gone is None or self._by_ufrag.pop(peer.ufrag, None) is None:
+    def _bury(self, leg: Leg) -> None:
+        if leg.gone is None:
             return
-        for path in peer.paths:
-            self._by_path.pop(path, None)
-        self._gone(peer)
+        taken = self._by_ufrag.pop(leg.ufrag, None)
+        if taken is None:
+            return
+        for path in leg.paths:
+            if self._by_path.get(path) is leg:
+                del self._by_path[path]
+        taken.over()
 
     def _read(self, ready: socket.socket) -> None:
         for _ in range(BATCH):
@@ -127,12 +128,12 @@ class Peers:
         if data[0] in _STUN_BYTES:
             self._check(data, path, now_us)
             return
-        peer = self._by_path.get(path)
-        if peer is None:
+        leg = self._by_path.get(path)
+        if leg is None:
             self.counters.strangers += 1
             return
-        peer.receive(data, now_us)
-        self._bury(peer)
+        leg.receive(data, now_us)
+        self._bury(leg)
 
     def _check(self, data: bytes, path: Path, now_us: int) -> None:
         try:
@@ -140,13 +141,13 @@ class Peers:
         except ProtocolError:
             self.counters.malformed += 1
             return
-        peer = self._by_ufrag.get(request.username.partition(":")[0])
-        if peer is None:
+        taken = self._by_ufrag.get(request.username.partition(":")[0])
+        if taken is None:
             self.counters.strangers += 1
             return
-        peer.check(request, path, now_us)
-        if path in peer.paths:
-            self._by_path[path] = peer
+        taken.leg.check(request, path, now_us)
+        if path in taken.leg.paths:
+            self._by_path[path] = taken.leg
 
     def _send(self, datagram: bytes, path: Path) -> None:
         """Without waiting: a full buffer is a lost packet, as anywhere on the way."""

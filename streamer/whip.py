@@ -6,7 +6,6 @@ refusal says what, where and what was expected; when a caller leaves or vanishes
 once. Owned by the composition root, which runs `run()`.
 """
 
-import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 
@@ -14,35 +13,21 @@ import structlog
 from aiohttp import hdrs, web
 
 from ..clock import Clock
-from ..errors import ConflictError, DeniedError, NotFoundError, OperatorError, ProtocolError
-from .peer import Gone, Microphone, Peer
-from .peers import MAX_PEERS, Peers
-from .sdp import MAX_OFFER_BYTES, accept, build_answer, parse_offer
+from ..errors import ConflictError, OperatorError, ProtocolError
+from .dtls import DtlsIdentity
+from .leg import Gone, Send
+from .peer import Microphone, Peer
+from .peers import Peers
+from .sdp import MAX_OFFER_BYTES, Call, Local, accept, build_answer, parse_offer
+from .sdp_http import CORS, SDP, TRICKLE, bearer, parse_trickle, reached_at, read_body, refusal, refused
 
 log = structlog.get_logger("whip")
 
-SDP = "application/sdp"
-TRICKLE = "application/trickle-ice-sdpfrag"
-BODY_S = 5.0
-"""An offer is one packet or two."""
+MAX_MICROPHONES = 32
+"""A microphone costs about 1 % of a core; more than this at one node is an attack or a mistake."""
 
 MEANT = frozenset({Gone.ENDED_HERE, Gone.REPLACED})
 """Ends that nobody needs to be told of."""
-
-_STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (DeniedError, 401),
-    (NotFoundError, 404),
-    (ConflictError, 409),
-    (OperatorError, 422),
-    (ProtocolError, 400),
-)
-
-CORS: dict[str, str] = {
-    hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*",
-    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "POST, PATCH, DELETE, OPTIONS",
-    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type, If-Match",
-    hdrs.ACCESS_CONTROL_EXPOSE_HEADERS: "Location, ETag",
-}
 
 
 class Whip:
@@ -57,12 +42,17 @@ class Whip:
         *,
         port: int = 0,
         addresses: Sequence[str] = (),
-        max_peers: int = MAX_PEERS,
+        max_peers: int = MAX_MICROPHONES,
     ) -> None:
-        self.peers = Peers(clock, self._over, port=port, addresses=addresses, max_peers=max_peers)
+        self.peers = Peers(clock, port=port, addresses=addresses)
         self._admit = admit
         self._told = gone
+        self._max = max_peers
         self._calls: dict[str, Peer] = {}
+
+    def __len__(self) -> int:
+        """Microphones that have called in."""
+        return len(self._calls)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/whip/{program}", self.call)
@@ -82,14 +72,14 @@ class Whip:
         """POST an offer: 201 with the answer, or why not."""
         program = request.match_info["program"]
         try:
-            microphone = self._admit(program, _bearer(request))
-            call = accept(parse_offer(await _read(request, SDP, MAX_OFFER_BYTES)))
+            microphone = self._admit(program, bearer(request))
+            call = accept(parse_offer(await read_body(request, SDP, MAX_OFFER_BYTES)))
         except (OperatorError, ProtocolError) as error:
-            return _refused(next(status for kind, status in _STATUS if isinstance(error, kind)), str(error))
+            return refusal(error)
         try:
-            peer, local = self.peers.call(call, microphone, _reached(request))
+            peer, local = self._take(program, call, microphone, reached_at(request))
         except ConflictError as error:
-            return _refused(503, str(error))
+            return refused(503, str(error))
         before = self._calls.pop(program, None)
         if before is not None:
             self.peers.end(before, Gone.REPLACED, "another call for the same program")
@@ -104,7 +94,7 @@ class Whip:
         """DELETE a call."""
         peer = self._find(request)
         if peer is None:
-            return _refused(404, "no such call: it has ended, or never was")
+            return refused(404, "no such call: it has ended, or never was")
         self.peers.end(peer, Gone.LEFT, "the caller hung up")
         return web.Response(headers=CORS)
 
@@ -112,16 +102,21 @@ class Whip:
         """PATCH: candidates that a caller found later. Nothing to do: its checks tell us where it is."""
         peer = self._find(request)
         if peer is None:
-            return _refused(404, "no such call: it has ended, or never was")
+            return refused(404, "no such call: it has ended, or never was")
         try:
-            lines = (await _read(request, TRICKLE, MAX_OFFER_BYTES)).split()
-        except ProtocolError as error:
-            return _refused(400, str(error))
-        if any(
-            line.startswith("a=ice-ufrag:") and line != f"a=ice-ufrag:{peer.remote_ufrag}" for line in lines
-        ):
-            return _refused(422, "ICE is not restarted here, expected a new POST")
+            parse_trickle(await read_body(request, TRICKLE, MAX_OFFER_BYTES), peer.remote_ufrag)
+        except (OperatorError, ProtocolError) as error:
+            return refusal(error)
         return web.Response(status=204, headers=CORS)
+
+    def _take(self, program: str, call: Call, microphone: Microphone, reached: str) -> tuple[Peer, Local]:
+        if len(self._calls) >= self._max and program not in self._calls:
+            raise ConflictError(f"{self._max} microphones have called in, expected no more")
+
+        def make(identity: DtlsIdentity, send: Send, now_us: int) -> Peer:
+            return Peer(call, identity, microphone, send, now_us)
+
+        return self.peers.take(make, self._over, reached)
 
     def _find(self, request: web.Request) -> Peer | None:
         peer = self._calls.get(request.match_info["program"])
@@ -135,42 +130,3 @@ class Whip:
             log.info("microphone gone", program=program, why=peer.why)
             if peer.gone is not None and peer.gone not in MEANT:
                 self._told(program, peer.gone)
-
-
-def _bearer(request: web.Request) -> str | None:
-    kind, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return token.strip() or None if kind.lower() == "bearer" else None
-
-
-async def _read(request: web.Request, content_type: str, most: int) -> str:
-    """The body, of one type, bounded in size and time."""
-    if request.content_type != content_type:
-        raise web.HTTPUnsupportedMediaType(
-            text=f"body is {request.content_type}, expected {content_type}\n", headers=CORS
-        )
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > most:
-                    raise web.HTTPRequestEntityTooLarge(
-                        most, text=f"body is longer than {most} bytes\n", headers=CORS
-                    )
-    except TimeoutError:
-        raise web.HTTPRequestTimeout(text=f"body took longer than {BODY_S} s\n", headers=CORS) from None
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise ProtocolError(f"body is not UTF-8 at byte {error.start}, expected SDP") from None
-
-
-def _reached(request: web.Request) -> str:
-    """The address of ours that the request came to."""
-    name = request.transport.get_extra_info("sockname") if request.transport is not None else None
-    return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"
-
-
-def _refused(status: int, why: str) -> web.Response:
-    headers = {**CORS, hdrs.WWW_AUTHENTICATE: "Bearer"} if status == 401 else CORS
-    return web.Response(status=status, text=why + "\n", headers=headers)

@@ -16,7 +16,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from loa.clock import NodeClock
 from loa.errors import ConflictError, DeniedError, NotFoundError
 from loa.streamer.microphone import MicrophoneSource
-from loa.streamer.peer import Gone
+from loa.streamer.leg import Gone
 from loa.streamer.whip import Whip
 
 SDP = "application/sdp"

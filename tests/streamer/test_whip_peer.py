@@ -11,7 +11,8 @@ from aiortc import rtp
 from loa.codecs.frame import FRAME_SAMPLES, Pcm, silence
 from loa.codecs.opus import OpusEncoder
 from loa.streamer.dtls import DtlsIdentity, DtlsSession
-from loa.streamer.peer import CONNECT_US, MAX_PATHS, SILENT_US, Gone, Path, Peer
+from loa.streamer.leg import CONNECT_US, MAX_PATHS, Gone, Path
+from loa.streamer.peer import SILENT_US, Peer
 from loa.streamer.sdp import Call, Fingerprint, Offer
 from loa.streamer.stun import parse_binding_request
 
