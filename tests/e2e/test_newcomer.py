@@ -62,7 +62,7 @@ async def menu(page: Page, entry: str) -> None:
 async def scanned(code: Locator) -> str:
     """What a camera reads from the QR code on the screen."""
     await expect(code).to_be_visible()
-    with av.open(io.BytesIO(await code.screenshot())) as picture:
+    with av.open(io.BytesIO(await code.screenshot()), "r") as picture:
         grey = next(picture.decode(video=0)).to_ndarray(format="gray")
     found = zxingcpp.read_barcodes(grey)
     assert len(found) == 1, "no QR code that a camera could read"
