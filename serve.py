@@ -32,11 +32,11 @@ from .streamer.attachments import Attachments
 from .streamer.broadcast import MicSource, RadioSource, Source
 from .streamer.distribution import Attendance, Distribution
 from .streamer.feed import LiveFeed
+from .streamer.leg import Gone
 from .streamer.links import Links
 from .streamer.microphone import MicrophoneSource
 from .streamer.mint import NodeMint
 from .streamer.mounts import Mounts
-from .streamer.leg import Gone
 from .streamer.presence import Roll
 from .streamer.pump import Pump
 from .streamer.sources.radios import Radios

@@ -20,6 +20,7 @@ from .password import Passwords
 from .places import Places
 from .play_log import PlayLog
 from .programs import Programs
+from .radios import Radios
 from .recovery import Recovery
 from .roles import Roles
 from .sealer import KEY_BYTES, Sealer
@@ -41,6 +42,7 @@ class Station:
         self.volumes = Volumes(database)
         self.codes = Codes(database)
         self.programs = Programs(database)
+        self.radios = Radios(database)
         self.broadcasts = Broadcasts(database)
         self.play_log = PlayLog(database)
         self.accounts = Accounts(database, passwords)

@@ -10,7 +10,15 @@ from ..station.broadcast import Broadcast
 from ..streamer.broadcast import OnAir, Order, Resume
 from ..wire.datagram import EndReason
 from ..wire.rank import BroadcastClass
-from .air_models import BroadcastIn, BroadcastOut, BroadcastQuery, BroadcastReach, FileSourceIn, StartedOut
+from .air_models import (
+    BroadcastIn,
+    BroadcastOut,
+    BroadcastQuery,
+    BroadcastReach,
+    FileSourceIn,
+    RadioSourceIn,
+    StartedOut,
+)
 from .airing import accept
 from .breath import Breath
 from .call import Call
@@ -19,7 +27,7 @@ from .order_rules import acting_place, lasting_s, origin_of, read_targets
 from .ordering import material, new_id, outranked, started
 from .route import Listing
 from .scope import Scope
-from .sight import find_on_air, find_program, knows, on_air, sees
+from .sight import find_on_air, find_program, find_radio, knows, on_air, sees
 from .view import MISSING_SHOWN
 
 PAGE, PAGES = 500, 20
@@ -70,6 +78,8 @@ async def start_broadcast(call: Call, body: BroadcastIn) -> StartedOut:
     call.require([at, *targets])
     if isinstance(body.source, FileSourceIn):
         find_program(call, body.source.program)
+    elif isinstance(body.source, RadioSourceIn):
+        find_radio(call, body.source.radio)
     last_s = lasting_s(cls, body.max_s)
     made_of = await material(desk, body.source, lasting_s=last_s, emergency=False)
     now_us = desk.clock.now_us()
@@ -82,7 +92,7 @@ async def start_broadcast(call: Call, body: BroadcastIn) -> StartedOut:
         issuer_place=at,
         expires_us=now_us + last_s * 1_000_000,
         source=made_of.source,
-        origin=origin_of(at, territory, live=made_of.live),
+        origin=origin_of(at, territory, live=made_of.live, relayed=made_of.relayed),
         resume=Resume(body.resume.value),
         chime=Chime(body.chime.value) if body.chime else None,
     )

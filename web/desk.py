@@ -23,6 +23,7 @@ from .audit_trail import AuditTrail
 from .authority import RoleAuthority
 from .census import Census
 from .challenges import Challenges
+from .costly import CostlyRoutes
 from .directory import Directory
 from .event_hub import EventHub
 from .expiry import ExpiryWatch
@@ -30,6 +31,7 @@ from .feed import Feed
 from .known_browsers import KnownBrowsers
 from .ledger import Ledger
 from .log_in_guard import LogInGuard
+from .radio_book import RadioBook
 from .rate_limit import RateLimit
 from .reach_book import ReachBook
 from .recorder import Recorder
@@ -77,6 +79,7 @@ class Desk:
             self.reach_book,
             self.services.content.progress,
         )
+        self.radios = RadioBook(self.station, services.relays, self.hub)
         self.feed = self._make_feed()
         self.recorder = Recorder(
             self.station, services.emergencies, self.air, self.roll, self.directory, self.clock
@@ -91,6 +94,7 @@ class Desk:
         """One edit of somebody's account after the other."""
         self.expiry = ExpiryWatch(services)
         self.enrolments = RateLimit(ENROL_BURST, ENROL_REFILL_S)
+        self.costly = CostlyRoutes(services.clock)
         self.authority = RoleAuthority(self.station.roles, self.directory, self.air)
 
     def _make_feed(self) -> Feed:
@@ -111,6 +115,7 @@ class Desk:
     async def load(self) -> None:
         """Read what the database holds; the roll learns the rest. From here on nothing is missed."""
         await self.directory.load()
+        self._stops.append(await self.radios.load())
         await self.station.roles.ensure()
         self._stops.append(await self.authority.load())
         self._stops.append(self.authority.subscribe(self.feed.scopes_changed))
@@ -131,6 +136,7 @@ class Desk:
         async with asyncio.TaskGroup() as tasks:
             for name, work in (
                 ("web feed", self.feed.run),
+                ("web radios", self.radios.run),
                 ("web recorder", self.recorder.run),
                 ("web sessions", self.sessions.run),
                 ("web content", self._follow_content),

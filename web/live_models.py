@@ -10,6 +10,7 @@ from pydantic import Field, RootModel
 
 from .air_models import BroadcastOut, BroadcastReach, ProgramOut
 from .model import Id, In, Moment, Out, SpeakerState, ViaName
+from .radio_models import RadioOut
 from .territory_models import Playing
 
 
@@ -100,6 +101,18 @@ class ProgramGoneEvent(Out):
     id: Id
 
 
+class RadioEvent(Out):
+    """A radio was added or changed, or how its addresses stand has; read /radios first."""
+
+    kind: Literal["radio"] = "radio"
+    radio: RadioOut
+
+
+class RadioGoneEvent(Out):
+    kind: Literal["radio_gone"] = "radio_gone"
+    id: Id
+
+
 class LiveEvent(
     RootModel[
         Annotated[
@@ -111,7 +124,9 @@ class LiveEvent(
             | ReachEvent
             | LevelEvent
             | ProgramEvent
-            | ProgramGoneEvent,
+            | ProgramGoneEvent
+            | RadioEvent
+            | RadioGoneEvent,
             Field(discriminator="kind"),
         ]
     ]

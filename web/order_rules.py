@@ -80,9 +80,9 @@ def common_place(targets: Sequence[str], territory: Territory) -> str | None:
     return common[-1] if common else None
 
 
-def origin_of(at: str, territory: Territory, *, live: bool) -> Origin:
+def origin_of(at: str, territory: Territory, *, live: bool, relayed: bool = False) -> Origin:
     """Local live comes before the local schedule, and that before what comes from above the commune."""
-    if territory.get(at).kind in ABOVE_COMMUNE:
+    if relayed or territory.get(at).kind in ABOVE_COMMUNE:
         return Origin.RELAY
     return Origin.LIVE if live else Origin.SCHEDULE
 

@@ -8,9 +8,27 @@ import secrets
 from dataclasses import dataclass
 
 from ..errors import ConflictError
-from ..streamer.broadcast import EMERGENCY_REPEATS, FileSource, MicSource, OnAir, Order, Source, ToneSource
+from ..streamer.broadcast import (
+    EMERGENCY_REPEATS,
+    FileSource,
+    MicSource,
+    OnAir,
+    Order,
+    PushSource,
+    RadioSource,
+    Source,
+    ToneSource,
+)
 from ..streamer.clips import Clip
-from .air_models import FileSourceIn, MicrophoneSourceIn, StartedOut, ToneSourceIn, WhipOut
+from .air_models import (
+    FileSourceIn,
+    MicrophoneSourceIn,
+    PushSourceIn,
+    RadioSourceIn,
+    StartedOut,
+    ToneSourceIn,
+    WhipOut,
+)
 from .breath import Breath
 from .desk import Desk
 from .model import moment
@@ -33,18 +51,28 @@ class Material:
 
     @property
     def live(self) -> bool:
-        return isinstance(self.source, MicSource)
+        return isinstance(self.source, MicSource | PushSource)
+
+    @property
+    def relayed(self) -> bool:
+        return isinstance(self.source, RadioSource)
 
 
-async def material(
-    desk: Desk, asked: FileSourceIn | MicrophoneSourceIn | ToneSourceIn, *, lasting_s: int, emergency: bool
-) -> Material:
+SourceIn = FileSourceIn | MicrophoneSourceIn | ToneSourceIn | RadioSourceIn | PushSourceIn
+
+
+async def material(desk: Desk, asked: SourceIn, *, lasting_s: int, emergency: bool) -> Material:
     """The source of an order. An alert from a file is said several times over."""
     match asked:
         case MicrophoneSourceIn():
             return Material(MicSource(), kind="microphone")
         case ToneSourceIn():
             return Material(ToneSource(), kind="tone")
+        case RadioSourceIn():
+            radio = desk.radios.source(asked.radio)
+            return Material(radio, radio.name, radio.radio, "radio")
+        case PushSourceIn():
+            return Material(PushSource(asked.push), program=asked.push, kind="push")
         case FileSourceIn():
             clip, title = await _recording(desk, asked.program)
             times = EMERGENCY_REPEATS if emergency else 1

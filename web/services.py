@@ -18,10 +18,12 @@ from ..station.keyring import Keyring
 from ..station.place import Place
 from ..station.speaker import Speaker
 from ..station.station import Station
+from ..station.texts import Texts
 from ..station.volumes import Loudness
 from ..streamer.air import Air
 from ..streamer.clips import Clip
 from ..streamer.presence import Roll
+from ..streamer.sources.radios import Radios
 from ..streamer.territory import Territory
 from ..trust.keys import VerifyKey
 from .entrance import Entrance
@@ -97,9 +99,11 @@ class Services:
     keyring: Keyring
     tokens: MicrophoneTokens
     content: ContentStore
+    texts: Texts
     clip: Callable[[str], Clip]
     """Opens the stored recording in a folder of the content store; called in a thread."""
     registry: CollectorRegistry
+    relays: Radios
     mounted: Sequence[web.AbstractRouteDef] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     dist: Path = Path(__file__).parent / "dist"

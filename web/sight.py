@@ -11,6 +11,7 @@ from ..errors import NotFoundError
 from ..station.act import Act
 from ..station.place import Place
 from ..station.programs import Program
+from ..station.radios import Radio
 from ..station.speaker import Speaker
 from ..streamer.broadcast import OnAir
 from .call import Call
@@ -55,6 +56,14 @@ def find_program(call: Call, program_id: str) -> Program:
     found = call.desk.directory.programs.get(program_id)
     if found is None or not _shown(call, knows(call, found.place)):
         raise _unknown("program", program_id)
+    return found
+
+
+def find_radio(call: Call, radio_id: str) -> Radio:
+    """As a program: whoever is at or below its place knows it, and who is above that."""
+    found = call.desk.radios.get(radio_id)
+    if found is None or not _shown(call, knows(call, found.place)):
+        raise _unknown("radio", radio_id)
     return found
 
 

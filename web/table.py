@@ -18,6 +18,7 @@ from .people_table import people
 from .places import add_place, change_place, list_places, preview_reach, reorder_place
 from .probes import healthz, metrics, openapi_json, readyz
 from .programs import get_program, hear_program, list_programs, remove_program, upload_program
+from .radios import radio_routes
 from .roles import role_routes
 from .route import Access, Route
 from .speakers import (
@@ -28,6 +29,7 @@ from .speakers import (
     remove_speaker,
     unblock_speaker,
 )
+from .texts import text_routes
 from .volume import get_place_volume, get_speaker_volume, set_place_volume, set_speaker_volume
 
 API = "/api/v1"
@@ -44,6 +46,8 @@ def routes() -> tuple[Route, ...]:
         *_enrolments(),
         *_volume(),
         *_content(),
+        *radio_routes(API),
+        *text_routes(API),
         *_air(),
         *key_routes(API),
         *_audit(),
@@ -142,7 +146,7 @@ def _content() -> tuple[Route, ...]:
             act=edit,
             status=202,
             form=UploadForm,
-            errors=(503,),
+            errors=(404, 503),
         ),
         Route("GET", f"{path}/{{id}}", get_program, "One program", tag, act=Act.SEE),
         Route(

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,12 +31,15 @@ from loa.station.place import NewPlace, Place
 from loa.station.shelf import Shelf
 from loa.station.speaker import NewSpeaker, Speaker
 from loa.station.station import Station
+from loa.station.texts import Texts
 from loa.station.vault import FileVault
+from loa.station.voice_bench import open_voices
 from loa.streamer.air import Air
 from loa.streamer.broadcast import Order
 from loa.streamer.fanout import Parcel
 from loa.streamer.feed import microphones_only
 from loa.streamer.presence import Roll
+from loa.streamer.sources.radios import Radios
 from loa.streamer.territory import Territory
 from loa.trust.keys import SigningKey, VerifyKey
 from loa.trust.statements import sign_statement
@@ -227,6 +230,14 @@ def own_keyring(folder: Path, root_place: str, clock: VirtualClock) -> Keyring:
 
 
 @pytest.fixture
+def texts() -> Iterator[Texts]:
+    """The real voices; previews as the preparer makes them."""
+    made = Texts(open_voices(None), Preparer())
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def services(
     tmp_path: Path,
     clock: VirtualClock,
@@ -235,6 +246,7 @@ def services(
     roll: Roll,
     emergencies: EmergencyLog,
     content: ContentStore,
+    texts: Texts,
     network: Network,
 ) -> Services:
     shelf = Shelf(tmp_path / "content")
@@ -247,6 +259,7 @@ def services(
         roll=roll,
         emergencies=emergencies,
         content=content,
+        texts=texts,
         clip=lambda folder: StoredAudio.open(shelf.folder(folder)),
         credentials=Credentials(),
         network=network,
@@ -255,6 +268,7 @@ def services(
         ),
         keyring=own_keyring(tmp_path / "keys", air.territory.ids[0], clock),
         tokens=MicrophoneTokens(clock),
+        relays=Radios(clock),
         registry=CollectorRegistry(),
         dist=tmp_path / "dist",
     )

@@ -110,6 +110,8 @@ ALERT: dict[str, Any] = {
     "severity": "minor",
     "title": "Lũ",
 }
+RADIO: dict[str, Any] = {"place": "PLACE", "name": "Đài", "addresses": ["http://radio.test/live"]}
+NOTICE: dict[str, Any] = {"parts": [{"text": "Họp lúc 5h30."}]}
 LOUD = {"volume_db": -6.0, "emergency_floor_db": -3.0, "muted": False}
 S, P, B, A = f"{API}/speakers/{{id}}", f"{API}/programs/{{id}}", f"{API}/broadcasts/{{id}}", f"{API}/accounts"
 
@@ -195,6 +197,17 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     "get_program": (KNOWS(of("program", P)),),
     "hear_program": (KNOWS(of("program", f"{P}/audio.mp3")),),
     "remove_program": (COVERS(of("program", P)),),
+    "list_voices": (ANYWHERE(at(f"{API}/voices")),),
+    "add_text": (COVERS(at(f"{API}/texts", NOTICE | {"title": "Họp", "place": "PLACE"})),),
+    "preview_text": (ANYWHERE(at(f"{API}/texts/preview", NOTICE)),),
+    "read_text": (ANYWHERE(at(f"{API}/texts/reading", {"text": "Họp lúc 5h30."})),),
+    "get_text": (KNOWS(of("text", f"{API}/texts/{{id}}")),),
+    "list_radios": (ANYWHERE(at(f"{API}/radios")),),
+    "add_radio": (COVERS(at(f"{API}/radios", RADIO)),),
+    "try_address": (ANYWHERE(at(f"{API}/radios/try", {"address": "ftp://radio.test/"}), fits=(422,)),),
+    "get_radio": (KNOWS(of("radio", f"{API}/radios/{{id}}")),),
+    "change_radio": (COVERS(of("radio", f"{API}/radios/{{id}}", {"name": "Đài huyện"})),),
+    "remove_radio": (COVERS(of("radio", f"{API}/radios/{{id}}")),),
     # the air: what sounds at a place is seen there, and stopped by who may where it was issued
     "list_broadcasts": (ANYWHERE(at(f"{API}/broadcasts")),),
     "start_broadcast": (

@@ -12,11 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from loa.clock import VirtualClock
+from loa.codecs.bulletin import Bulletin, Part
 from loa.station.accounts import AccountState
 from loa.station.act import Act
 from loa.station.codes import NewCode
+from loa.station.content import TEXT
 from loa.station.role import Builtin, NewRole
 from loa.station.speaker import NewSpeaker, SpeakerState
+from loa.station.text_note import build_note
 from loa.streamer.broadcast import Order, ToneSource
 from loa.trust.keys import SigningKey
 from loa.web.airing import accept, alert
@@ -70,6 +73,37 @@ class World:
             return made.id
 
         return await self._thing(place, make, "program")
+
+    async def text(self, place: str) -> str:
+        """A bulletin that waits to be read out."""
+
+        async def make() -> str:
+            note = build_note(Bulletin((Part("vi", "Họp."),)))
+
+            async def chunks() -> AsyncIterator[bytes]:
+                yield note
+
+            made = await self.desk.services.content.receive(
+                chunks(), place=place, title="Họp", now_us=self.clock.now_us(), kind=TEXT
+            )
+            self.desk.directory.put_program(made)
+            return made.id
+
+        return await self._thing(place, make, "text")
+
+    async def radio(self, place: str) -> str:
+        async def make() -> str:
+            radio = await self.desk.station.radios.add(
+                place=place,
+                name="Đài",
+                addresses=["http://radio.test/live"],
+                created_by=None,
+                now_us=self.clock.now_us(),
+            )
+            self.desk.radios.put(radio)
+            return radio.id
+
+        return await self._thing(place, make, "radio")
 
     async def broadcast(self, place: str, cls: BroadcastClass = BroadcastClass.ORDINARY) -> str:
         """On air at the place and below it, issued for it."""
