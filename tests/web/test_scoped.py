@@ -95,6 +95,10 @@ async def test_of_a_broadcast_that_reaches_further_one_is_told_ones_own_part(
     async with seat(await world.person(Builtin.VIEWER, land.north.id)) as north:
         told = await north.get(path)
         is_my_part(told)
+        async with seat(await world.person(Builtin.VIEWER, land.south.id)) as south:
+            reach = (await south.get(path))["reach"]
+            assert (reach["ordered"], reach["missing_count"]) == (2, 2)
+            assert {missing["id"] for missing in reach["missing"]} == set(land.at(land.south))
         assert (told["winning_places"], told["state"]) == (2, "playing")
         assert [told] == await north.get("/broadcasts")
         assert told["reach"] == await north.get(f"{path}/reach")
