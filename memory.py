@@ -24,6 +24,7 @@ from .station.keyring import Keyring
 from .station.place import NewPlace
 from .station.preparer import WorkerPreparer
 from .station.station import Station
+from .station.texts import Texts, text_preparer
 from .station.vault import FileVault
 
 FIRST_PLACE = NewPlace(name="Địa bàn", kind="province")
@@ -37,6 +38,7 @@ class Memory:
     folder: Path
     station: Station
     content: ContentStore
+    texts: Texts
     emergencies: EmergencyLog
     keyring: Keyring
     watch: AuditWatch
@@ -71,11 +73,14 @@ async def open_memory(settings: Settings, clock: NodeClock, stack: contextlib.As
     keyring = await Keyring.open(folder / "keys", vault, root_place=root.id, now_us=clock.now_us())
     limits = ContentLimits(upload_bytes=settings.max_upload_mb << 20)
     preparer = WorkerPreparer(max_seconds=settings.max_upload_s)
-    content = await ContentStore.open(folder / "content", station, preparer, limits)
+    shelf, piper = folder / "content", settings.piper_voices.resolve() if settings.piper_voices else None
+    content = await ContentStore.open(shelf, station, preparer, limits, texts=text_preparer(shelf, piper))
     stack.callback(content.close)
+    texts = await Texts.open(shelf, piper)
+    stack.callback(texts.close)
     emergencies = await EmergencyLog.open(folder / "journal", station)
     stack.push_async_callback(emergencies.close)
     watch = AuditWatch(station, keyring, clock, version("loa"))
     await watch.begin()
     stack.push_async_callback(watch.end)
-    return Memory(folder, station, content, emergencies, keyring, watch, first_login)
+    return Memory(folder, station, content, texts, emergencies, keyring, watch, first_login)

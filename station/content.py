@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -260,7 +261,7 @@ class ContentStore:
         preparer = self._texts if typed else self._preparer
         try:
             measured = await preparer.prepare(upload, folder, lambda part: self._note(program_id, part))
-            await self._on_disk(self._shelf.put, program_id, measured)
+            await self._on_disk(partial(self._shelf.put, program_id, measured, typed=typed))
         except (LoaError, OSError) as problem:
             error = str(problem).replace(upload.name, "the file")
             if typed:

@@ -64,9 +64,12 @@ class Shelf:
         folder.mkdir()
         return folder
 
-    def put(self, program_id: str, measured: Measured) -> None:
-        """What the worker made becomes the program's; its upload goes."""
+    def put(self, program_id: str, measured: Measured, *, typed: bool = False) -> None:
+        """What the worker made becomes the program's; its upload goes, or is kept beside it if it was
+        typed."""
         made = self._preparing / program_id
+        if typed:
+            shutil.copyfile(self.upload(program_id), made / TEXT_FILE)
         replace_file(made / _NOTE, json.dumps(build_measured(measured)).encode(), mode=0o644)
         for path in made.iterdir():
             with path.open("rb") as file:

@@ -3,7 +3,7 @@
 `python -P -m loa.station.text_worker MODE CONTENT VOICES SOURCE FOLDER MAX_SECONDS`: MODE is `whole`, or
 `start` for the first MAX_SECONDS of it; CONTENT the content store's folder, where programs that lie under a
 voice are; VOICES the folder of piper's voices or nothing; SOURCE a note (`text_note.py`). It speaks and ends
-as `worker.py` does, whose laws hold here too; the note is kept in FOLDER beside the sound.
+as `worker.py` does, whose laws hold here too.
 """
 
 import sys
@@ -19,7 +19,6 @@ from ..codecs.reading import read_aloud
 from ..codecs.stored import MP3_FILE
 from ..errors import MediaError, ProtocolError
 from ..trust.ids import is_id
-from .shelf import TEXT_FILE
 from .text_note import MAX_BYTES, parse_note
 from .voice_bench import open_voices
 from .worker import carry_out
@@ -65,9 +64,7 @@ def _read_out(
     with reading as sound:
         expected_s = sound.samples / SAMPLE_RATE
         told = _after_speaking(tell)
-        done = prepare_sound(sound, folder, expected_seconds=expected_s, progress=told)
-    (folder / TEXT_FILE).write_bytes(note)
-    return done
+        return prepare_sound(sound, folder, expected_seconds=expected_s, progress=told)
 
 
 def _after_speaking(tell: Callable[[float], None]) -> Callable[[float], None]:

@@ -45,7 +45,7 @@ async def upload_program(call: Call) -> ProgramOut:
         elif part.name == "place" and place is None and received is None:
             place = await _place(call, part)
         elif part.name == "file" and received is None:
-            received = await _receive(call, part, title, place or _own_place(call))
+            received = await _receive(call, part, title, place or own_place(call))
         else:
             raise HttpError(
                 422, f"a part named {part.name!r} here", "form", "`place` and `title` if you like, one `file`"
@@ -66,7 +66,7 @@ async def _place(call: Call, part: BodyPartReader) -> str:
     return place
 
 
-def _own_place(call: Call) -> str:
+def own_place(call: Call) -> str:
     """The highest at which this person may keep programs."""
     top = call.desk.authority.scope(call.person, Act.EDIT_CONTENT).top()
     if top is None:
