@@ -4,13 +4,16 @@ from dataclasses import asdict
 
 from .streamer.links import Links
 from .streamer.mounts import Mounts
+from .streamer.outputs.hls import Hls
 from .streamer.pump import Pump
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
 from .web.metrics import Reading
 
 
-def media_readings(udp: UdpPort, links: Links, pump: Pump, mounts: Mounts, whip: Whip) -> tuple[Reading, ...]:
+def media_readings(
+    udp: UdpPort, links: Links, pump: Pump, mounts: Mounts, hls: Hls, whip: Whip
+) -> tuple[Reading, ...]:
     """Readings of parts that live as long as the registry."""
     return (
         Reading(
@@ -29,6 +32,9 @@ def media_readings(udp: UdpPort, links: Links, pump: Pump, mounts: Mounts, whip:
         ),
         Reading("loa_mount_aac", "AAC mounts by event", lambda: asdict(mounts.counters["aac"]), "event"),
         Reading("loa_listeners_refused", "Players turned away", lambda: mounts.refused),
+        Reading("loa_hls_places", "Places whose HLS is asked for", lambda: hls.places, counter=False),
+        Reading("loa_hls_segments", "HLS segments built", lambda: hls.segments),
+        Reading("loa_hls_refused", "HLS of places turned away", lambda: hls.refused),
         Reading("loa_ticks", "Ticks of the pump", lambda: pump.counts.ticks),
         Reading("loa_ticks_skipped", "Ticks that came too late to matter", lambda: pump.counts.skipped),
         Reading("loa_ticks_failed", "Ticks that failed", lambda: pump.counts.failed),

@@ -37,6 +37,7 @@ from .streamer.links import Links
 from .streamer.microphone import MicrophoneSource
 from .streamer.mint import NodeMint
 from .streamer.mounts import Mounts
+from .streamer.outputs.hls import Hls
 from .streamer.presence import Roll
 from .streamer.pump import Pump
 from .streamer.sources.radios import Radios
@@ -81,6 +82,7 @@ class Doors:
 
     paths: MountPaths
     mounts: Mounts
+    hls: Hls
     whip: Whip
     tokens: MicrophoneTokens
 
@@ -196,14 +198,16 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
 
     whip = Whip(admit, gone, clock, port=settings.webrtc_port, addresses=_addresses(settings.advertise))
     mounts = Mounts(paths, clock, max_per_address=settings.listeners_per_address)
-    return Doors(paths, mounts, whip, tokens)
+    hls = Hls(paths, clock)
+    core.air.subscribe(hls.on_air_event)
+    return Doors(paths, mounts, hls, whip, tokens)
 
 
 def _application(
     settings: Settings, memory: Memory, core: Core, doors: Doors, clock: NodeClock, ways_in: Entrance
 ) -> web.Application:
     registry = CollectorRegistry()
-    register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.whip))
+    register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.hls, doors.whip))
     services = Services(
         clock=clock,
         clock_id=clock.clock_id,
@@ -229,6 +233,7 @@ def _application(
     )
     app = create_app(services)
     doors.mounts.add_routes(app.router)
+    doors.hls.add_routes(app.router)
     doors.whip.add_routes(app.router)
 
     async def say_goodbye(_app: web.Application) -> None:
@@ -251,6 +256,7 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             group.create_task(core.news.run(core.roster, core.volumes, core.links), name="key news"),
             group.create_task(memory.keyring.run(clock.now_us), name="keys"),
             group.create_task(doors.mounts.run(), name="mounts"),
+            group.create_task(doors.hls.run(), name="hls"),
             group.create_task(doors.whip.run(), name="whip"),
             group.create_task(memory.content.run(), name="content"),
             group.create_task(memory.emergencies.follow(), name="journal"),
