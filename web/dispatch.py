@@ -1,7 +1,7 @@
 """From a request to a handler and back: reads what the route says it reads, writes what it says it writes.
 
-Laws: what does not fit the model never reaches the handler; who may not call at all is turned away before the
-body is read; a body is read within `BODY_S` and up to `MAX_BODY_BYTES`.
+Laws: what does not fit the model never reaches the handler; who may not call at all, or calls a costly route
+too often, is turned away before the body is read; a body is read within `BODY_S` and up to `MAX_BODY_BYTES`.
 """
 
 import asyncio
@@ -38,6 +38,8 @@ def dispatcher(route: Route, desk: Desk) -> Callable[[web.Request], Awaitable[we
     async def handle(request: web.Request) -> web.StreamResponse:
         call = request[CALL] = Call(request, desk, request.get(SIGNED_IN), route.act)
         _admit(route, call)
+        if call.who is not None:
+            desk.costly.spend(route.method, route.path, call.who.id, request.remote)
         arguments: dict[str, Any] = {}
         if route.query is not None:
             arguments["query"] = parse_query(route.query, request)

@@ -23,9 +23,9 @@ from .enrolment_models import (
 from .entrance import Entrance
 from .hop import parse_address
 from .model import moment
-from .problem import HttpError
+from .problem import HttpError, too_many
 from .qr import rows
-from .rate_limit import address_key
+from .rate_limit import address_key, take
 from .route import Listing
 from .sight import find_speaker, knows
 
@@ -150,12 +150,9 @@ async def enrol(call: Call, body: EnrolIn) -> EnrolOut:
     """For devices: a one-time code instead of a log-in."""
     desk, address = call.desk, address_key(call.request.remote)
     now_us = desk.clock.now_us()
-    wait_s = desk.enrolments.wait_s(address, now_us)
+    wait_s = take([(desk.enrolments, address)], now_us)
     if wait_s:
-        raise HttpError(
-            429, "too many enrolments", "enrol", f"another try in {wait_s} s", {"Retry-After": str(wait_s)}
-        )
-    desk.enrolments.spend(address, now_us)
+        raise too_many("too many enrolments", "enrol", wait_s)
     device = Device(body.public_key, body.serial, body.software)
     speaker = await desk.station.codes.redeem(hash_secret(_secret(body.secret)), device, now_us=now_us)
     call.by(speaker.id, speaker.name)

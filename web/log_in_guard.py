@@ -7,8 +7,8 @@ use up: a guesser slows the guessers, not the announcer at five in the morning. 
 
 from ..clock import Clock
 from ..station.accounts import name_key
-from .problem import HttpError
-from .rate_limit import RateLimit
+from .problem import too_many
+from .rate_limit import RateLimit, take
 
 ADDRESS_BURST, ADDRESS_REFILL_S = 20, 6.0
 """An office behind one address logs in at seven in the morning; a guesser gets 10 tries a minute."""
@@ -48,19 +48,10 @@ class LogInGuard:
         self._second.forgive(key)
 
     def _spend(self, limits: list[tuple[RateLimit, str]]) -> None:
-        now_us = self._clock.now_us()
-        wait_s = max(limit.wait_s(key, now_us) for limit, key in limits)
+        wait_s = take(limits, self._clock.now_us())
         if wait_s:
             self.refused += 1
-            raise HttpError(
-                429,
-                "too many log-ins have failed",
-                "session",
-                f"another try in {wait_s} s",
-                {"Retry-After": str(wait_s)},
-            )
-        for limit, key in limits:
-            limit.spend(key, now_us)
+            raise too_many("too many log-ins have failed", "session", wait_s)
 
 
 def _key(account: str, browser: str | None) -> str:

@@ -70,6 +70,7 @@ def readings(desk: Desk) -> tuple[Reading, ...]:
         Reading("loa_events_dropped", "Live events that pages were too slow for", lambda: desk.hub.dropped),
         Reading("loa_event_clients_refused", "Pages turned away", lambda: desk.hub.refused),
         Reading("loa_log_ins_refused", "Log-ins turned away for their rate", lambda: desk.log_ins.refused),
+        Reading("loa_costly_refused", "Costly calls turned away for their rate", lambda: desk.costly.refused),
         Reading("loa_records_waiting", "Lines not yet written", lambda: desk.recorder.waiting, counter=False),
         Reading("loa_records_dropped", "Lines of the play log lost", lambda: desk.recorder.dropped),
         Reading("loa_records_refused", "Lines that could not be written", lambda: desk.recorder.refused),

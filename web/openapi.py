@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from .authority import NOT_BY_TOKEN
+from .costly import COSTS
 from .model import Problem
 from .route import Access, Route
 from .table import routes
@@ -206,6 +207,8 @@ def _success(route: Route) -> Json:
 def statuses(route: Route) -> set[int]:
     """Every error status that the route may answer with."""
     found = set(route.errors)
+    if (route.method, route.path) in COSTS:
+        found.add(429)
     if route.access is not Access.PUBLIC:
         found |= {401, 403}
     if route.method in UNSAFE:

@@ -46,6 +46,11 @@ class HttpError(OperatorError):
         self.problem = Problem(what=what, where=where, expected=expected)
 
 
+def too_many(what: str, where: str, wait_s: int) -> HttpError:
+    """Somebody must wait, and is told how long."""
+    return HttpError(429, what, where, f"another try in {wait_s} s", {"Retry-After": str(wait_s)})
+
+
 def told(error: LoaError, where: str) -> tuple[int, Problem] | None:
     """Status and words for an error of the house; None for one that is our own fault."""
     if isinstance(error, HttpError):

@@ -6,6 +6,7 @@ remembered; beyond that the one that was quiet longest is forgotten, and counted
 
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Sequence
 
 MAX_KEYS = 10_000
 """About 2 MB. An attacker with more addresses than this costs us the memory of the quietest, no more."""
@@ -38,6 +39,17 @@ class RateLimit:
 
     def _debt_us(self, key: str, now_us: int) -> int:
         return max(0, self._full_at_us.get(key, 0) - now_us)
+
+
+def take(limits: Sequence[tuple[RateLimit, str]], now_us: int) -> int:
+    """One try of every key, if each has one left: 0. Otherwise none is spent, and these are the whole seconds
+    until they all will have one.
+    """
+    wait_s = max(limit.wait_s(key, now_us) for limit, key in limits)
+    if not wait_s:
+        for limit, key in limits:
+            limit.spend(key, now_us)
+    return wait_s
 
 
 def address_key(remote: str | None) -> str:
