@@ -10,6 +10,7 @@ of one spectrum (overlap-save), about 0.1 % of the sound's duration.
 import numpy as np
 import numpy.typing as npt
 
+from .filters import K_WEIGHTING, response
 from .frame import SAMPLE_RATE, Pcm, Samples, to_float
 from .levels import FLOOR_DB, to_db
 
@@ -34,10 +35,6 @@ _OVERSAMPLING = 4
 _HALF_TAPS = 32
 """Of the interpolating filter, each side: flat to 21 kHz. Within a spectrum its length costs nothing."""
 
-_SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585))
-_HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
-"""The two stages of K-weighting at 48 kHz, BS.1770-5 tables 1 and 2: numerator, denominator."""
-
 Bins = npt.NDArray[np.float32]
 """One number for each BIN_SAMPLES samples."""
 
@@ -47,7 +44,9 @@ class Survey:
 
     def __init__(self) -> None:
         self.samples = 0
-        self._responses = np.stack([_k_weighting(), *(_between(p) for p in range(1, _OVERSAMPLING))])
+        self._responses = np.stack(
+            [response(K_WEIGHTING, _FFT), *(_between(p) for p in range(1, _OVERSAMPLING))]
+        )
         self._buffer: Samples = np.zeros(_FFT, dtype=np.float32)
         self._filled = _OVERLAP
         self._energies: list[Bins] = []
@@ -127,14 +126,6 @@ def integrated(energies: Bins) -> float:
 
 def _power(lufs: float) -> float:
     return float(10 ** ((lufs - _OFFSET_LUFS) / 10))
-
-
-def _k_weighting() -> npt.NDArray[np.complex64]:
-    z = np.exp(-2j * np.pi * np.arange(_FFT // 2 + 1) / _FFT)
-    response = np.ones_like(z)
-    for numerator, denominator in (_SHELF, _HIGH_PASS):
-        response *= np.polyval(numerator[::-1], z) / np.polyval(denominator[::-1], z)
-    return np.asarray(response, dtype=np.complex64)
 
 
 def _between(phase: int) -> npt.NDArray[np.complex64]:

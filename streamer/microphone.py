@@ -1,21 +1,21 @@
-"""A live microphone as a program reads it: one levelled frame each 20 ms, whatever its network does.
+"""A live microphone as a program reads it: one frame each 20 ms, made clear and level, whatever its network does.
 
 Laws: `frame` never fails and never waits; silence stands for what is not there; after `close` it is silent
 and takes nothing more. Owned by the broadcast that waits for it; `Whip` (or whoever decodes) pushes into it.
 """
 
 from ..codecs.frame import FRAME_SAMPLES, Pcm, silence
-from ..codecs.loudness import LiveLeveller
 from ..codecs.meter import Level, LevelMeter
+from ..codecs.voice_chain import VoiceChain
 from .jitter import JitterCounters, JitterFifo
 
 
 class MicrophoneSource:
-    """`level` is of the sound as it came, before levelling, so that a mute or clipping microphone shows."""
+    """`level` is of the sound as it came, before the chain, so that a mute or clipping microphone shows."""
 
     def __init__(self) -> None:
         self._fifo = JitterFifo()
-        self._leveller = LiveLeveller()
+        self._chain = VoiceChain()
         self._meter = LevelMeter()
         self.level: Level = self._meter.measure(silence(FRAME_SAMPLES))
         self.last_heard_us: int | None = None
@@ -43,7 +43,7 @@ class MicrophoneSource:
             return silence(FRAME_SAMPLES)
         heard = self._fifo.frame()
         self.level = self._meter.measure(heard)
-        return self._leveller.process(heard)
+        return self._chain.process(heard)
 
     def close(self) -> None:
         """End it. Closing twice is fine."""
