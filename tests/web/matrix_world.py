@@ -29,8 +29,8 @@ from loa.web.session_book import Origin, SignedIn
 from loa.wire.rank import BroadcastClass, Severity
 
 GUESS = "f" * 16
-MOVING = {"session", "audit_entry", "audit_head", "setting", "alembic_version"}
-"""Tables that refusals write to as well, and those of the house itself."""
+MOVING = {"session", "audit_entry", "audit_head", "setting", "alembic_version", "play_ordered", "play_heard"}
+"""Tables that refusals write to as well, those of the house itself, and the log that follows what is on air."""
 
 
 @dataclass
@@ -90,6 +90,17 @@ class World:
             return made.id
 
         return await self._thing(place, make, "text")
+
+    async def push(self, place: str) -> str:
+        async def make() -> str:
+            name, now_us = f"m-{secrets.token_hex(6)}", self.clock.now_us()
+            new = await self.desk.station.pushes.add(
+                place=place, name=name, title="Máy xã", created_by=None, now_us=now_us
+            )
+            self.desk.pushes.put(new.about)
+            return new.about.id
+
+        return await self._thing(place, make, "push")
 
     async def radio(self, place: str) -> str:
         async def make() -> str:

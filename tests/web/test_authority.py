@@ -61,7 +61,7 @@ async def test_an_answer_of_a_handler_that_never_asked_is_held_back(page: Any, d
     who = next(iter(desk.sessions._known.values())).who
 
     class Request(dict[Any, Any]):
-        path = "/x"
+        path, remote = "/x", "127.0.0.1"
 
     with pytest.raises(InternalError, match="never asked"):
         await dispatcher(route, desk)(Request({SIGNED_IN: who}))  # type: ignore[arg-type]
