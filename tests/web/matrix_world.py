@@ -30,7 +30,7 @@ from loa.wire.rank import BroadcastClass, Severity
 
 GUESS = "f" * 16
 MOVING = {"session", "audit_entry", "audit_head", "setting", "alembic_version", "play_ordered", "play_heard"}
-"""Tables that refusals write to as well, those of the house itself, and the log that follows what is on air."""
+"""Tables that refusals write to as well, those of the house, and the log that follows what is on air."""
 
 
 @dataclass
