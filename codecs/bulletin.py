@@ -6,6 +6,7 @@ the voices there are. A blank line ends a paragraph.
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from .voices import FASTEST, SLOWEST, Voice, VoiceEngine, Voices
 
 MAX_PARTS = 20
 MAX_PAUSE_S = 5.0
+MAX_PHRASE_CHARS = 500
+"""Half a minute of speech: no announcer has the breath."""
+
 HOUSE_BED = "house"
 """The house's own music, instead of a stored program."""
 
@@ -133,10 +137,16 @@ def _in_words(text: str, voice: Voice) -> str:
 def _breaths(paragraph: str, pauses: Pauses, by_clause: bool) -> Iterator[tuple[str, float]]:
     sentences = [one for one in _SENTENCE.split(paragraph) if _has_word(one)]
     for number, sentence in enumerate(sentences, start=1):
-        clauses = [one for one in _CLAUSE.split(sentence) if _has_word(one)] if by_clause else [sentence]
+        written = _CLAUSE.split(sentence) if by_clause else [sentence]
+        clauses = [breath for one in written if _has_word(one) for breath in _bounded(one)]
         for clause in clauses[:-1]:
             yield clause, pauses.comma_s
         yield clauses[-1], pauses.paragraph_s if number == len(sentences) else pauses.sentence_s
+
+
+def _bounded(clause: str) -> list[str]:
+    """An engine holds the sound of what it is given as a whole, so a clause without an end is cut."""
+    return textwrap.wrap(clause, MAX_PHRASE_CHARS) if len(clause) > MAX_PHRASE_CHARS else [clause]
 
 
 def _has_word(text: str) -> bool:

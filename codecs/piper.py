@@ -117,7 +117,7 @@ def _voice(path: Path) -> tuple[Voice, _Model]:
         ) from error
     if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1] or not language.isalpha():
         raise ConfigError(
-            f"piper voice {path.name}: {rate_hz} Hz, language {language!r}; expected a real one"
+            f"piper voice {path.name}: {rate_hz} Hz, {language!r}; expected a rate and a language"
         )
     dialect = SOUTHERN if accent.endswith(("central", "south")) else NORTHERN
     return Voice(f"{ENGINE}:{path.stem}", language, path.stem, ENGINE, dialect), _Model(path, rate_hz)

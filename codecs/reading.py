@@ -58,7 +58,6 @@ class Reading:
     """What was spoken, ready to be mixed as often as wanted. Valid while its file is there."""
 
     name = "the bulletin"
-    anchor_lufs = VOICE_LUFS
 
     def __init__(
         self,
@@ -77,6 +76,7 @@ class Reading:
         moved = [(begin + self._voice_at, end + self._voice_at) for begin, end in voiced]
         ducking = Ducking(moved, len(self._chime), self.samples)
         self._under = (bed, ducking) if bed is not None else None
+        self.anchor_lufs = VOICE_LUFS if bed or chime else None
 
     def blocks(self) -> Generator[Pcm, None, None]:
         """The mix, from the start."""
@@ -133,7 +133,7 @@ class _Speaker:
         self._speed = bulletin.speed
         self._fade_s = ALERT_FADE_S if bulletin.chime is Chime.WARNING else FADE_S
         self._most, self._cut = most, cut
-        self._at = 0
+        self._at = self._due = 0
         self._voiced: list[Span] = []
 
     def speak(
@@ -142,9 +142,9 @@ class _Speaker:
         letters, done = sum(len(phrase.text) for phrase in phrases), 0
         parts: list[_Spoken] = []
         for part in sorted({phrase.part for phrase in phrases}):
-            measured, begin = Survey(), self._at
+            measured, begin = Survey(), self._at + self._due
             for phrase in (one for one in phrases if one.part == part):
-                self._phrase(phrase, measured, last=phrase is phrases[-1])
+                self._phrase(phrase, measured)
                 done += len(phrase.text)
                 progress(done / letters)
                 if self._full():
@@ -165,20 +165,22 @@ class _Speaker:
             )
         return True
 
-    def _phrase(self, phrase: Phrase, measured: Survey, *, last: bool) -> None:
+    def _phrase(self, phrase: Phrase, measured: Survey) -> None:
+        """A pause is due, and counts for the level of a part, only when something follows it there."""
         sound = _trimmed(phrase.engine.speak(phrase.text, phrase.voice, self._speed))
         if not len(sound):
             return
         sound = to_pcm(softened(to_float(sound), self._fade_s))
-        self._voiced.append((self._at, self._at + len(sound)))
-        self._put(sound, measured)
-        if not last:
-            self._put(silence(seconds(phrase.pause_s)), measured)
-
-    def _put(self, sound: Pcm, measured: Survey) -> None:
-        self._file.write(sound.tobytes())
+        pause = silence(self._due)
+        if measured.samples:
+            measured.feed(pause)
         measured.feed(sound)
-        self._at += len(sound)
+        self._file.write(pause.tobytes())
+        self._file.write(sound.tobytes())
+        begin = self._at + self._due
+        self._at = begin + len(sound)
+        self._voiced.append((begin, self._at))
+        self._due = seconds(phrase.pause_s)
 
     def _gain(self, measured: Survey, part: int) -> float:
         lufs = measured.finish().lufs if measured.samples else FLOOR_DB
