@@ -5,7 +5,7 @@ Laws: those of `schema.py`.
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .schema import ID, TIME, Base
@@ -39,14 +39,31 @@ class PushRow(Base):
 
 
 class RecordingRow(Base):
-    """The packets of a program as it aired, in a file: frame i is that of grid number `first_k` + i."""
+    """The packets of a program as it aired, in a file: frame i is that of grid number `first_k` + i.
+
+    `until_us` is null, and `frames` 0, while it is being written.
+    """
 
     __tablename__ = "recording"
 
     program: Mapped[str] = mapped_column(ID, primary_key=True)
     first_k: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     broadcast: Mapped[str] = mapped_column(ID, index=True)
+    cls: Mapped[int]
     file: Mapped[str] = mapped_column(String(120))
     frames: Mapped[int] = mapped_column(BigInteger)
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
-    until_us: Mapped[int] = mapped_column(TIME, index=True)
+    until_us: Mapped[int | None] = mapped_column(TIME, index=True)
+
+
+class AiredRow(Base):
+    """From `at_us` on, this broadcast (none: silence) won at a place, and below it if `whole`."""
+
+    __tablename__ = "aired"
+    __table_args__ = (Index(None, "place", "at_us"),)
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    place: Mapped[str] = mapped_column(ID)
+    whole: Mapped[bool]
+    at_us: Mapped[int] = mapped_column(TIME, index=True)
+    broadcast: Mapped[str | None] = mapped_column(ID)
+    program: Mapped[str | None] = mapped_column(ID)

@@ -20,7 +20,9 @@ from .password import Passwords
 from .places import Places
 from .play_log import PlayLog
 from .programs import Programs
+from .pushes import Pushes
 from .radios import Radios
+from .recordings import Recordings
 from .recovery import Recovery
 from .roles import Roles
 from .sealer import KEY_BYTES, Sealer
@@ -43,8 +45,10 @@ class Station:
         self.codes = Codes(database)
         self.programs = Programs(database)
         self.radios = Radios(database)
+        self.pushes = Pushes(database)
         self.broadcasts = Broadcasts(database)
         self.play_log = PlayLog(database)
+        self.recordings = Recordings(database)
         self.accounts = Accounts(database, passwords)
         self.sessions = Sessions(database)
         self.factors = Factors(database, Sealer(self.key("factors")))

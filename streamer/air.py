@@ -144,6 +144,11 @@ class Air:
         winner = self._arbiter.winner_at(self.territory.index(place_id))
         return self._running[winner].program if winner else None
 
+    def program_of(self, broadcast_id: str) -> Program | None:
+        """The program of a broadcast that is ordered or on air."""
+        running = self._running.get(broadcast_id)
+        return running.program if running else None
+
     def greeting(self, place_id: str) -> list[bytes]:
         """For a speaker that has just come: the orders of communes above it, starts of all that covers it."""
         if place_id not in self.territory:

@@ -39,18 +39,30 @@ def upgrade() -> None:
         sa.Column("program", sa.String(16), nullable=False),
         sa.Column("first_k", sa.BigInteger, nullable=False),
         sa.Column("broadcast", sa.String(16), nullable=False),
+        sa.Column("cls", sa.Integer, nullable=False),
         sa.Column("file", sa.String(120), nullable=False),
         sa.Column("frames", sa.BigInteger, nullable=False),
-        sa.Column("size_bytes", sa.BigInteger, nullable=False),
-        sa.Column("until_us", sa.BigInteger, nullable=False),
+        sa.Column("until_us", sa.BigInteger),
         sa.PrimaryKeyConstraint("program", "first_k", name="pk_recording"),
     )
     for column in ("broadcast", "until_us"):
         op.create_index(f"ix_recording_{column}", "recording", [column])
+    op.create_table(
+        "aired",
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("place", sa.String(16), nullable=False),
+        sa.Column("whole", sa.Boolean, nullable=False),
+        sa.Column("at_us", sa.BigInteger, nullable=False),
+        sa.Column("broadcast", sa.String(16)),
+        sa.Column("program", sa.String(16)),
+        sa.PrimaryKeyConstraint("number", name="pk_aired"),
+    )
+    op.create_index("ix_aired_place", "aired", ["place", "at_us"])
+    op.create_index("ix_aired_at_us", "aired", ["at_us"])
 
 
 def downgrade() -> None:
-    for table in ("recording", "push", "radio"):
+    for table in ("aired", "recording", "push", "radio"):
         op.drop_table(table)
 
 
