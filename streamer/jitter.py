@@ -73,6 +73,8 @@ class JitterBounds:
     window_frames: int = WINDOW_FRAMES
     slack: int = SLACK_SAMPLES
     low: int = DRY_SAMPLES
+    every: int = 1
+    """Frames from one splice to the next: a voice bears one in each, music does not."""
 
 
 MICROPHONE = JitterBounds()
@@ -86,6 +88,7 @@ class JitterFifo:
         self._held: Pcm = silence(0)
         self._flowing = False
         self._dry_frames = 0
+        self._since_splice = 0
         self._left_over: deque[int] = deque(maxlen=bounds.window_frames)
 
     @property
@@ -144,7 +147,8 @@ class JitterFifo:
 
     def _recentre(self) -> None:
         """Leave out or repeat a few milliseconds when the reserve has been off its target for a window."""
-        if len(self._left_over) < self._bounds.window_frames:
+        self._since_splice += 1
+        if len(self._left_over) < self._bounds.window_frames or self._since_splice < self._bounds.every:
             return
         excess = min(self._left_over) - self.target_samples + FRAME_SAMPLES
         if excess > self._bounds.slack:
@@ -154,11 +158,16 @@ class JitterFifo:
         elif min(self._left_over) < self._bounds.low and len(self._held) >= SPLICE_MAX + OVERLAP:
             self._held = _with_repeat(self._held, _period(self._held))
             self.counters.stretched += 1
+            self._since_splice = 0
             self._left_over.clear()
 
     def _shorten(self) -> None:
-        self._held = _without(self._held, _period(self._held))
+        period = _period(self._held)
+        self._held = _without(self._held, period)
+        left = (reserve - period for reserve in self._left_over)
+        self._left_over = deque(left, maxlen=self._bounds.window_frames)
         self.counters.shortened += 1
+        self._since_splice = 0
 
 
 def _period(held: Pcm) -> int:

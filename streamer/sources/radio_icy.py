@@ -4,6 +4,8 @@ Laws: pure; what is audio by its count comes out whole and in order; a title is 
 4,080 bytes, control characters made harmless. Owned by one connection.
 """
 
+from html import unescape
+
 from ...errors import ProtocolError
 
 MAX_METAINT = 1 << 20
@@ -57,7 +59,8 @@ class IcyStripper:
 def parse_title(block: bytes) -> str | None:
     """StreamTitle of a block `StreamTitle='...';StreamUrl='...';`; None when it has none.
 
-    An apostrophe inside a title is not escaped by servers, so a title ends at the last `';` before the next
+    Icecast writes what Latin-1 lacks as XML entities, so those are read. An apostrophe is not escaped, so a
+    title ends at the last `';` before the next
     field.
     """
     text = decoded(block.rstrip(b"\0"))
@@ -65,7 +68,7 @@ def parse_title(block: bytes) -> str | None:
     if not found:
         return None
     ends = [at for at in (rest.find("';Stream"), rest.rfind("';")) if at >= 0]
-    return clean_title(rest[: ends[0]] if ends else rest.rstrip("';"))
+    return clean_title(unescape(rest[: ends[0]] if ends else rest.rstrip("';")))
 
 
 def decoded(data: bytes) -> str:

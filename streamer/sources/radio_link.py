@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...codecs.frame import FRAME_US, FULL_SCALE, SAMPLE_RATE, Pcm
+from ...codecs.frame import FRAME_SAMPLES, FRAME_US, FULL_SCALE, SAMPLE_RATE, Pcm, silence
 from ...errors import LoaError
 from ..jitter import JitterBounds, JitterFifo
 from .radio_decode import StreamDecoder
@@ -19,11 +19,33 @@ from .radio_switch import Heard
 
 _MS = SAMPLE_RATE // 1000
 
-STREAM = JitterBounds(
-    start=260 * _MS, most=420 * _MS, capacity=1000 * _MS, step=40 * _MS, window_frames=25, slack=15 * _MS
-)
-"""Icecast passes MP3 of 64 kb/s on in pieces of 175 ms; the rest of the 500 ms that a radio may add is for
-decoding and the way to the air."""
+_LEAST_MS, _FIRST_MS, _MARGIN_MS = 200, 260, 80
+"""The reserve: at least, at first, and beyond the longest wait that was seen. Icecast passes MP3 of 64 kb/s
+on in pieces of 175 ms; the rest of the 500 ms that a radio may add is for decoding and the way to the air."""
+
+_FIRST_OGG_MS = 1600
+"""FFmpeg, and what is built on it, sends Ogg in pages of a second, and Vorbis a little later than that."""
+
+_WATCH_US = 8_000_000
+"""How long a wait is remembered, at least."""
+
+_BURST_US = 200_000
+"""What a server sends ahead comes within so long, and only its end is kept."""
+
+
+def stream(first_ms: int) -> JitterBounds:
+    """The reserve of a stream."""
+    return JitterBounds(
+        start=_LEAST_MS * _MS,
+        most=3 * first_ms * _MS,
+        capacity=4 * first_ms * _MS,
+        step=60 * _MS,
+        window_frames=first_ms // 10,
+        slack=20 * _MS,
+        low=40 * _MS,
+        every=10,
+    )
+
 
 DEAD_DBFS = -60.0
 """Quiet music is above it, the noise of an open line below."""
@@ -44,6 +66,7 @@ def segments(target_s: float) -> JitterBounds:
         window_frames=frames,
         slack=whole,
         low=100 * _MS,
+        every=10,
     )
 
 
@@ -58,6 +81,27 @@ class AirMeter:
         self.quiet_us = 0 if alive else self.quiet_us + FRAME_US
 
 
+class _Waits:
+    """The longest time between two arrivals of late."""
+
+    def __init__(self) -> None:
+        self._last_us: int | None = None
+        self._since_us = 0
+        self._now = self._before = 0
+        self._full = False
+
+    def note(self, now_us: int) -> int | None:
+        """Something has come; the longest wait, once it has been watched for long enough."""
+        if self._last_us is None:
+            self._since_us = now_us
+        else:
+            self._now = max(self._now, now_us - self._last_us)
+        self._last_us = now_us
+        if now_us - self._since_us >= _WATCH_US:
+            self._before, self._now, self._since_us, self._full = self._now, 0, now_us, True
+        return max(self._now, self._before) if self._full else None
+
+
 class Link:
     """See the module. `changed` is called when `tuned` has something new."""
 
@@ -67,7 +111,10 @@ class Link:
         self.codec = ""
         self.faults = self.format_changes = 0
         self._fetcher, self._now_us = fetcher, now_us
-        self._fifo = JitterFifo(STREAM)
+        self._fifo = JitterFifo(stream(_FIRST_MS))
+        self._fifo.target_samples = _FIRST_MS * _MS
+        self._waits = _Waits()
+        self._begun_us: int | None = None
         self._meter = AirMeter()
         self._decoder: StreamDecoder | None = None
         self._decoded = 0
@@ -86,6 +133,8 @@ class Link:
 
     def frame(self) -> Pcm:
         """The next 960 samples; silence when dry."""
+        if self._begun_us is None or self._now_us() - self._begun_us < _BURST_US:
+            return silence(FRAME_SAMPLES)
         frame = self._fifo.frame()
         if self._fifo.flowing:
             if self._first_us is None:
@@ -135,11 +184,22 @@ class Link:
             await asyncio.sleep(0.1)
 
     def _tune(self) -> None:
-        if self.tuned.target_s and self._first_us is None:
+        if self._begun_us is not None:
+            return
+        if self.tuned.target_s:
             self._fifo = JitterFifo(segments(self.tuned.target_s))
+        elif "ogg" in self.tuned.content_type.lower():
+            self._fifo = JitterFifo(stream(_FIRST_OGG_MS))
+            self._fifo.target_samples = _FIRST_OGG_MS * _MS
 
     def _hear(self, pcm: Pcm) -> None:
         self._decoded += len(pcm)
+        now_us = self._now_us()
+        self._begun_us = now_us if self._begun_us is None else self._begun_us
+        longest_us = self._waits.note(now_us)
+        if longest_us is not None and not self.tuned.target_s:
+            wanted = longest_us * _MS // 1000 + _MARGIN_MS * _MS
+            self._fifo.target_samples = min(max(wanted, _LEAST_MS * _MS), 3 * SAMPLE_RATE)
         if self._decoder is not None:
             self._note(self._decoder)
         self._fifo.push(pcm)

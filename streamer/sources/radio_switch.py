@@ -100,10 +100,12 @@ class Switch:
             del live[index]
         chosen = self._choose(now_us, live)
         if chosen != self.air:
-            closing += self._take(chosen, now_us, live)
-        closing += self._surplus(live)
-        for index in closing:
-            live.pop(index, None)
+            for index in self._take(chosen, now_us, live):
+                closing.append(index)
+                del live[index]
+        for index in self._surplus(live):
+            closing.append(index)
+            del live[index]
         opening = self._open(now_us, live)
         self._name(live, opening)
         return Step(tuple(opening), tuple(closing), self.air)
