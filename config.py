@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     allow_plain_console: bool = Field(
         False, description="Let passwords, sessions and codes cross the network without TLS. Leave it off."
     )
+    allow_plain_push: bool = Field(
+        False,
+        description="Let encoders push without TLS, password and all; for boxes that know nothing else.",
+    )
     trusted_proxies: list[IPv4Network | IPv6Network] = Field(
         [],
         description="Networks (CIDR) of the proxies whose X-Forwarded-For, -Proto and -Host are believed.",
@@ -71,6 +75,15 @@ class Settings(BaseSettings):
         None,
         description="Folder of piper's voices (.onnx, each with its .onnx.json), which read texts out before "
         "the built-in ones do; needs the package piper-tts.",
+    )
+    recordings_days: int = Field(
+        30, ge=0, description="Days that what aired is kept, emergencies ten times as long; 0: nothing is recorded."
+    )
+    recordings_gib: int = Field(
+        50, ge=1, description="GiB that recordings may take; the oldest go first, emergencies last."
+    )
+    listen_again_days: int = Field(
+        7, ge=0, description="Days that anybody may hear again what aired, without emergencies; 0 turns it off."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 

@@ -114,6 +114,7 @@ def entrance(settings: Settings, ports: Ports, tls: Tls | None) -> Entrance:
     return Entrance(
         trusted=tuple(settings.trusted_proxies),
         allow_plain=settings.allow_plain_console,
+        allow_plain_push=settings.allow_plain_push,
         names=(*settings.advertise, *local_names()) if settings.advertise else (),
         https_port=ports.https,
         certificate=(lambda: tls.certificate) if tls else no_certificate,

@@ -29,7 +29,7 @@ from .memory import Memory, open_memory
 from .roster import LinkedSpeakers, MountPaths, SpeakerRoster
 from .streamer.air import Air
 from .streamer.attachments import Attachments
-from .streamer.broadcast import MicSource, RadioSource, Source
+from .streamer.broadcast import MicSource, PushSource, RadioSource, Source
 from .streamer.distribution import Attendance, Distribution
 from .streamer.feed import LiveFeed
 from .streamer.leg import Gone
@@ -38,9 +38,12 @@ from .streamer.microphone import MicrophoneSource
 from .streamer.mint import NodeMint
 from .streamer.mounts import Mounts
 from .streamer.outputs.hls import Hls
+from .streamer.outputs.recording import Recorder
 from .streamer.presence import Roll
 from .streamer.pump import Pump
+from .streamer.sources.pushes import Pushes
 from .streamer.sources.radios import Radios
+from .streamer.sources.ws_microphone import WsMicrophones
 from .streamer.territory import Territory
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
@@ -74,6 +77,7 @@ class Core:
     volumes: VolumeBook
     news: KeyNews
     radios: Radios
+    pushes: Pushes
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ class Doors:
     paths: MountPaths
     mounts: Mounts
     hls: Hls
+    recorder: Recorder
     whip: Whip
+    calls: WsMicrophones
     tokens: MicrophoneTokens
 
 
@@ -164,20 +170,20 @@ async def _core(
     distribution = Distribution(udp, links, current)
     await asyncio.to_thread(encode_signals)
     mint = NodeMint(keyring, clock, current)
-    radios = Radios(clock, settings.radio_private_networks)
+    radios, pushes = Radios(clock, settings.radio_private_networks), Pushes(clock)
     air = Air(
         clock,
         territory,
         mint=mint,
         egress=distribution,
-        feeds=lambda source: _feed(source, radios),
+        feeds=lambda source: _feed(source, radios, pushes),
         packing=PACKING[settings.profile],
     )
     links.retarget(territory)
     news.send_by(links)
     volumes.send_by(links)
     pump = Pump(air, distribution, clock)
-    return Core(air, roll, udp, links, pump, roster, distribution, volumes, news, radios)
+    return Core(air, roll, udp, links, pump, roster, distribution, volumes, news, radios, pushes)
 
 
 async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeClock) -> Doors:
@@ -196,11 +202,22 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
         tokens.revoke(program)
         core.air.hang_up(program, EndReason.FINISHED if how is Gone.LEFT else EndReason.LOST)
 
-    whip = Whip(admit, gone, clock, port=settings.webrtc_port, addresses=_addresses(settings.advertise))
+    def taken(program: str) -> None:
+        calls.let_go(program)
+
+    whip = Whip(
+        admit,
+        gone,
+        clock,
+        port=settings.webrtc_port,
+        addresses=_addresses(settings.advertise),
+        taken=taken,
+    )
+    calls = WsMicrophones(admit, gone, whip.let_go, clock)
     mounts = Mounts(paths, clock, max_per_address=settings.listeners_per_address)
     hls = Hls(paths, clock)
     core.air.subscribe(hls.on_air_event)
-    return Doors(paths, mounts, hls, whip, tokens)
+    return Doors(paths, mounts, hls, whip, calls, tokens)
 
 
 def _application(
@@ -223,6 +240,7 @@ def _application(
         tokens=doors.tokens,
         content=memory.content,
         relays=core.radios,
+        pushes=core.pushes,
         texts=memory.texts,
         clip=lambda name: StoredAudio.open(memory.folder / "content" / name),
         registry=registry,
@@ -235,8 +253,11 @@ def _application(
     doors.mounts.add_routes(app.router)
     doors.hls.add_routes(app.router)
     doors.whip.add_routes(app.router)
+    doors.calls.add_routes(app.router)
 
     async def say_goodbye(_app: web.Application) -> None:
+        core.pushes.close()
+        await doors.calls.close()
         await core.links.close()
 
     app.on_shutdown.append(say_goodbye)
@@ -268,13 +289,15 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             task.cancel()
 
 
-def _feed(source: Source, radios: Radios) -> LiveFeed | None:
+def _feed(source: Source, radios: Radios, pushes: Pushes) -> LiveFeed | None:
     """What is live of a source; None for what is on the shelf."""
     match source:
         case MicSource():
             return MicrophoneSource()
         case RadioSource():
             return radios.feed(source)
+        case PushSource(push):
+            return pushes.feed(push)
         case _:
             return None
 

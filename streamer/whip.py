@@ -32,7 +32,8 @@ MEANT = frozenset({Gone.ENDED_HERE, Gone.REPLACED})
 
 class Whip:
     """`admit(program, token)` gives the microphone or raises DeniedError, NotFoundError or ConflictError;
-    `gone(program, how)` is called when a caller has left, vanished or could not be understood."""
+    `gone(program, how)` is called when a caller has left, vanished or could not be understood;
+    `taken(program)` when a call begins, so that one by another way can be let go."""
 
     def __init__(
         self,
@@ -43,10 +44,12 @@ class Whip:
         port: int = 0,
         addresses: Sequence[str] = (),
         max_peers: int = MAX_MICROPHONES,
+        taken: Callable[[str], None] | None = None,
     ) -> None:
         self.peers = Peers(clock, port=port, addresses=addresses)
         self._admit = admit
         self._told = gone
+        self._taken = taken
         self._max = max_peers
         self._calls: dict[str, Peer] = {}
 
@@ -84,11 +87,19 @@ class Whip:
         if before is not None:
             self.peers.end(before, Gone.REPLACED, "another call for the same program")
         self._calls[program] = peer
+        if self._taken is not None:
+            self._taken(program)
         answer = build_answer(call, local, secrets.randbits(62))
         response = web.Response(status=201, body=answer.encode(), content_type=SDP, headers=CORS)
         response.headers[hdrs.LOCATION] = f"{request.path}/{peer.id}"
         response.headers[hdrs.ETAG] = f'"{peer.ufrag}"'
         return response
+
+    def let_go(self, program: str) -> None:
+        """This program's microphone has called in by another way: end ours, without a word to its owner."""
+        peer = self._calls.get(program)
+        if peer is not None:
+            self.peers.end(peer, Gone.REPLACED, "another call for the same program")
 
     async def hang_up(self, request: web.Request) -> web.StreamResponse:
         """DELETE a call."""

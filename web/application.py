@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
+from ..streamer.sources.push_door import PushDoor
+from .archive_audio import COUNTER, Counter
 from .console import Console
 from .desk import Desk
 from .dispatch import MAX_BODY_BYTES, dispatcher
@@ -29,6 +31,7 @@ DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)
 def create_app(services: Services) -> web.Application:
     """Ready to be run; its background work begins and ends with it."""
     desk = Desk(services, json.dumps(document(), ensure_ascii=False).encode())
+    door = PushDoor(desk.pushes.admit, services.pushes, desk.pushes.refused)
     register(services.registry, readings(desk))
     table, seer = routes(), Witness(desk.trail, services.emergencies, services.clock)
     app = web.Application(
@@ -42,7 +45,7 @@ def create_app(services: Services) -> web.Application:
         ],
         client_max_size=MAX_BODY_BYTES,
     )
-    app[DESK], app[WITNESS] = desk, seer
+    app[DESK], app[WITNESS], app[COUNTER] = desk, seer, Counter()
     app.on_response_prepare.append(insist(services.entrance))
     for route in table:
         handler = dispatcher(route, desk)
@@ -51,6 +54,7 @@ def create_app(services: Services) -> web.Application:
         else:
             app.router.add_route(route.method, route.path, handler)
     app.router.add_routes(services.mounted)
+    door.add_routes(app.router)
     console = Console(services.dist)
     app.router.add_routes(console.routes())
     app.cleanup_ctx.append(_life(desk, console))

@@ -16,6 +16,7 @@ from .air_models import (
     BroadcastQuery,
     BroadcastReach,
     FileSourceIn,
+    PushSourceIn,
     RadioSourceIn,
     StartedOut,
 )
@@ -27,7 +28,7 @@ from .order_rules import acting_place, lasting_s, origin_of, read_targets
 from .ordering import material, new_id, outranked, started
 from .route import Listing
 from .scope import Scope
-from .sight import find_on_air, find_program, find_radio, knows, on_air, sees
+from .sight import find_on_air, find_program, find_push, find_radio, knows, on_air, sees
 from .view import MISSING_SHOWN
 
 PAGE, PAGES = 500, 20
@@ -80,6 +81,8 @@ async def start_broadcast(call: Call, body: BroadcastIn) -> StartedOut:
         find_program(call, body.source.program)
     elif isinstance(body.source, RadioSourceIn):
         find_radio(call, body.source.radio)
+    elif isinstance(body.source, PushSourceIn):
+        find_push(call, body.source.push)
     last_s = lasting_s(cls, body.max_s)
     made_of = await material(desk, body.source, lasting_s=last_s, emergency=False)
     now_us = desk.clock.now_us()

@@ -31,6 +31,7 @@ from .feed import Feed
 from .known_browsers import KnownBrowsers
 from .ledger import Ledger
 from .log_in_guard import LogInGuard
+from .push_book import PushBook
 from .radio_book import RadioBook
 from .rate_limit import RateLimit
 from .reach_book import ReachBook
@@ -80,6 +81,7 @@ class Desk:
             self.services.content.progress,
         )
         self.radios = RadioBook(self.station, services.relays, self.hub)
+        self.pushes = PushBook(self.station, self.hub, services.pushes, self.clock)
         self.feed = self._make_feed()
         self.recorder = Recorder(
             self.station, services.emergencies, self.air, self.roll, self.directory, self.clock
@@ -116,6 +118,7 @@ class Desk:
         """Read what the database holds; the roll learns the rest. From here on nothing is missed."""
         await self.directory.load()
         self._stops.append(await self.radios.load())
+        self._stops.append(await self.pushes.load())
         await self.station.roles.ensure()
         self._stops.append(await self.authority.load())
         self._stops.append(self.authority.subscribe(self.feed.scopes_changed))
@@ -137,6 +140,7 @@ class Desk:
             for name, work in (
                 ("web feed", self.feed.run),
                 ("web radios", self.radios.run),
+                ("web pushes", self.pushes.run),
                 ("web recorder", self.recorder.run),
                 ("web sessions", self.sessions.run),
                 ("web content", self._follow_content),

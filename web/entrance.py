@@ -18,7 +18,9 @@ from .problem import HttpError
 OPEN = frozenset({"/speaker/link", "/healthz", "/readyz", "/metrics"})
 OPEN_BELOW = ("/listen/", "/hls/", "/archive/")
 PAGES = frozenset({"GET", "HEAD"})
-NO_PAGES = ("/api/", "/enrol", "/whip/")
+ENCODERS = ("/ingest/", "/admin/")
+"""Where they push to; in clear only if the operator says so: their password goes along."""
+NO_PAGES = ("/api/", "/enrol", "/whip/", *ENCODERS)
 HSTS = "max-age=31536000"
 """A year, as browsers' own lists ask. Not for names below ours: those may be somebody else's machines."""
 
@@ -33,6 +35,7 @@ class Entrance:
 
     trusted: Sequence[Network] = ()
     allow_plain: bool = False
+    allow_plain_push: bool = False
     names: Sequence[str] = ()
     https_port: int | None = None
     certificate: Callable[[], Certificate | None] = no_certificate
@@ -47,6 +50,10 @@ class Entrance:
         """Somebody a browser may know has signed it."""
         found = self.certificate()
         return found is not None and found.vouched
+
+    def is_open(self, path: str) -> bool:
+        """May come in clear."""
+        return is_open(path) or (self.allow_plain_push and path.startswith(ENCODERS))
 
     def hop(self, request: web.BaseRequest) -> Hop:
         return find_hop(request.remote, secure=request.secure, headers=request.headers, trusted=self.trusted)
@@ -75,7 +82,7 @@ def enter(entrance: Entrance) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         hop = entrance.hop(request)
-        if not (hop.secure or hop.local or entrance.allow_plain or is_open(request.path)):
+        if not (hop.secure or hop.local or entrance.allow_plain or entrance.is_open(request.path)):
             return _not_in_clear(request, entrance.https(hop, request.rel_url.raw_path_qs))
         if hop.proxied:
             scheme = "https" if hop.secure else "http"

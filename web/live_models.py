@@ -10,6 +10,7 @@ from pydantic import Field, RootModel
 
 from .air_models import BroadcastOut, BroadcastReach, ProgramOut
 from .model import Id, In, Moment, Out, SpeakerState, ViaName
+from .push_models import PushOut
 from .radio_models import RadioOut
 from .territory_models import Playing
 
@@ -113,6 +114,18 @@ class RadioGoneEvent(Out):
     id: Id
 
 
+class PushEvent(Out):
+    """A push was added or changed, or who pushes has; twice a second while somebody does, for its level."""
+
+    kind: Literal["push"] = "push"
+    push: PushOut
+
+
+class PushGoneEvent(Out):
+    kind: Literal["push_gone"] = "push_gone"
+    id: Id
+
+
 class LiveEvent(
     RootModel[
         Annotated[
@@ -126,7 +139,9 @@ class LiveEvent(
             | ProgramEvent
             | ProgramGoneEvent
             | RadioEvent
-            | RadioGoneEvent,
+            | RadioGoneEvent
+            | PushEvent
+            | PushGoneEvent,
             Field(discriminator="kind"),
         ]
     ]

@@ -72,7 +72,7 @@ async def material(desk: Desk, asked: SourceIn, *, lasting_s: int, emergency: bo
             radio = desk.radios.source(asked.radio)
             return Material(radio, radio.name, radio.radio, "radio")
         case PushSourceIn():
-            return Material(PushSource(asked.push), program=asked.push, kind="push")
+            return Material(desk.pushes.source(asked.push), program=asked.push, kind="push")
         case FileSourceIn():
             clip, title = await _recording(desk, asked.program)
             times = EMERGENCY_REPEATS if emergency else 1

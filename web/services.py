@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from ..clock import Clock
+from ..station.archive import Archive
 from ..station.audit_entry import NewEntry
 from ..station.broadcast import Broadcast
 from ..station.content import ContentStore
@@ -23,6 +24,7 @@ from ..station.volumes import Loudness
 from ..streamer.air import Air
 from ..streamer.clips import Clip
 from ..streamer.presence import Roll
+from ..streamer.sources.pushes import Pushes
 from ..streamer.sources.radios import Radios
 from ..streamer.territory import Territory
 from ..trust.keys import VerifyKey
@@ -104,6 +106,8 @@ class Services:
     """Opens the stored recording in a folder of the content store; called in a thread."""
     registry: CollectorRegistry
     relays: Radios
+    pushes: Pushes
+    archive: Archive
     mounted: Sequence[web.AbstractRouteDef] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     dist: Path = Path(__file__).parent / "dist"

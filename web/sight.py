@@ -11,6 +11,7 @@ from ..errors import NotFoundError
 from ..station.act import Act
 from ..station.place import Place
 from ..station.programs import Program
+from ..station.pushes import Push
 from ..station.radios import Radio
 from ..station.speaker import Speaker
 from ..streamer.broadcast import OnAir
@@ -64,6 +65,14 @@ def find_radio(call: Call, radio_id: str) -> Radio:
     found = call.desk.radios.get(radio_id)
     if found is None or not _shown(call, knows(call, found.place)):
         raise _unknown("radio", radio_id)
+    return found
+
+
+def find_push(call: Call, push_id: str) -> Push:
+    """As a radio."""
+    found = call.desk.pushes.get(push_id)
+    if found is None or not _shown(call, knows(call, found.place)):
+        raise _unknown("push", push_id)
     return found
 
 

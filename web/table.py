@@ -7,6 +7,7 @@ API.)
 
 from ..station.act import Act
 from .air_models import UploadForm
+from .archive import hear_archive, list_archive
 from .audit import EXPORT_TYPE, export_audit, list_audit
 from .broadcasts import get_broadcast, get_reach, list_broadcasts, start_broadcast, stop_broadcast
 from .emergencies import start_emergency, stop_emergency
@@ -18,6 +19,7 @@ from .people_table import people
 from .places import add_place, change_place, list_places, preview_reach, reorder_place
 from .probes import healthz, metrics, openapi_json, readyz
 from .programs import get_program, hear_program, list_programs, remove_program, upload_program
+from .pushes import push_routes
 from .radios import radio_routes
 from .roles import role_routes
 from .route import Access, Route
@@ -47,9 +49,11 @@ def routes() -> tuple[Route, ...]:
         *_volume(),
         *_content(),
         *radio_routes(API),
+        *push_routes(API),
         *text_routes(API),
         *_air(),
         *key_routes(API),
+        *_archive(),
         *_audit(),
         *_probes(),
     )
@@ -229,6 +233,23 @@ def _air() -> tuple[Route, ...]:
             act=Act.SEE,
             media="text/event-stream",
             event=LiveEvent,
+            errors=(404, 503),
+        ),
+    )
+
+
+def _archive() -> tuple[Route, ...]:
+    path, tag = f"{API}/archive", "archive"
+    return (
+        Route("GET", path, list_archive, "What aired at a place", tag, act=Act.SEE, errors=(404,)),
+        Route(
+            "GET",
+            f"{path}/{{id}}/audio",
+            hear_archive,
+            "A piece of what a place heard",
+            tag,
+            act=Act.SEE,
+            media="audio/ogg",
             errors=(404, 503),
         ),
     )

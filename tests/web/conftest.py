@@ -21,6 +21,7 @@ from loa.codecs.opus import OPUS_PACKET_BYTES
 from loa.codecs.stored import MP3_FILE, OPUS_FILE, StoredAudio
 from loa.errors import MediaError
 from loa.loudness import VolumeBook
+from loa.station.archive import Archive, Rule
 from loa.station.content import ContentStore
 from loa.station.database import sqlite_url
 from loa.station.emergency_log import EmergencyLog
@@ -39,6 +40,7 @@ from loa.streamer.broadcast import Order
 from loa.streamer.fanout import Parcel
 from loa.streamer.feed import microphones_only
 from loa.streamer.presence import Roll
+from loa.streamer.sources.pushes import Pushes
 from loa.streamer.sources.radios import Radios
 from loa.streamer.territory import Territory
 from loa.trust.keys import SigningKey, VerifyKey
@@ -269,6 +271,8 @@ def services(
         keyring=own_keyring(tmp_path / "keys", air.territory.ids[0], clock),
         tokens=MicrophoneTokens(clock),
         relays=Radios(clock),
+        pushes=Pushes(clock),
+        archive=Archive(tmp_path / "recordings", station.recordings, clock, Rule()),
         registry=CollectorRegistry(),
         dist=tmp_path / "dist",
     )

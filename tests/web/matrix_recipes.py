@@ -78,6 +78,11 @@ async def upload(world: World, place: str) -> Ask:
     return Ask(f"{API}/programs", form={"place": place, "file": "sound"})
 
 
+async def new_push(world: World, place: str) -> Ask:
+    world.clock.advance(1)
+    return Ask(f"{API}/pushes", {"place": place, "name": f"may-{world.clock.now_us()}", "title": "Máy xã"})
+
+
 async def new_account(world: World, place: str) -> Ask:
     role = next(r.id for r in world.desk.authority.roles.values() if r.builtin == "viewer")
     world.clock.advance(1)
@@ -202,6 +207,12 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     "preview_text": (ANYWHERE(at(f"{API}/texts/preview", NOTICE)),),
     "read_text": (ANYWHERE(at(f"{API}/texts/reading", {"text": "Họp lúc 5h30."})),),
     "get_text": (KNOWS(of("text", f"{API}/texts/{{id}}")),),
+    "list_pushes": (ANYWHERE(at(f"{API}/pushes")),),
+    "add_push": (COVERS(new_push),),
+    "get_push": (KNOWS(of("push", f"{API}/pushes/{{id}}")),),
+    "change_push": (COVERS(of("push", f"{API}/pushes/{{id}}", {"title": "Đài huyện"})),),
+    "rotate_push": (COVERS(of("push", f"{API}/pushes/{{id}}/password")),),
+    "remove_push": (COVERS(of("push", f"{API}/pushes/{{id}}")),),
     "list_radios": (ANYWHERE(at(f"{API}/radios")),),
     "add_radio": (COVERS(at(f"{API}/radios", RADIO)),),
     "try_address": (ANYWHERE(at(f"{API}/radios/try", {"address": "ftp://radio.test/"}), fits=(422,)),),
