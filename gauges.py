@@ -2,9 +2,11 @@
 
 from dataclasses import asdict
 
+from .station.archive import Archive
 from .streamer.links import Links
 from .streamer.mounts import Mounts
 from .streamer.outputs.hls import Hls
+from .streamer.outputs.recording import Recorder
 from .streamer.pump import Pump
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
@@ -40,4 +42,19 @@ def media_readings(
         Reading("loa_ticks_failed", "Ticks that failed", lambda: pump.counts.failed),
         Reading("loa_microphones", "Microphones that have called in", lambda: len(whip), counter=False),
         Reading("loa_microphone_faults", "Datagrams refused", lambda: asdict(whip.peers.counters), "fault"),
+    )
+
+
+def archive_readings(recorder: Recorder, archive: Archive) -> tuple[Reading, ...]:
+    """What is recorded, and what is lost on the way."""
+    return (
+        Reading("loa_recorded", "Packets recorded, by fate", lambda: asdict(recorder.counts), "fate"),
+        Reading(
+            "loa_recorder_fault",
+            "1 while nothing can be written",
+            lambda: int(recorder.fault is not None),
+            counter=False,
+        ),
+        Reading("loa_archive_dropped", "Notes of what aired that were lost", lambda: archive.dropped),
+        Reading("loa_archive_removed", "Recordings removed by the rule", lambda: archive.removed),
     )

@@ -15,12 +15,13 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from .archiving import archiving, attached
 from .clock import NodeClock
 from .codecs.marks import encode_signals
 from .codecs.stored import StoredAudio
 from .config import Settings
 from .errors import DeniedError
-from .gauges import media_readings
+from .gauges import archive_readings, media_readings
 from .key_news import KeyNews
 from .listening import Tls, bound, entrance, listening
 from .logs import Shown
@@ -48,7 +49,8 @@ from .streamer.territory import Territory
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
 from .tidy import tidy
-from .web.application import create_app
+from .web.application import DESK, create_app
+from .web.archive_public import PublicArchive
 from .web.directory import as_line
 from .web.entrance import Entrance
 from .web.metrics import register
@@ -113,7 +115,7 @@ class Node:
             clock = NodeClock()
             ports = stack.enter_context(bound(settings))
             memory = await open_memory(settings, clock, stack)
-            core = await _core(settings, memory, clock, stack)
+            core = await _core(settings, memory, clock, ports, stack)
             tls = await asyncio.to_thread(Tls, settings, memory.folder / "tls") if ports.secure else None
             doors = await _doors(settings, memory, core, clock)
             app = _application(settings, memory, core, doors, clock, entrance(settings, ports, tls))
@@ -164,6 +166,7 @@ async def _core(
         greeting=greeting,
         wanted=lambda want: [*_wanted(air, want), *news.wanted(want)],
         after_welcome=lambda speaker, place: [*news.messages(), *volumes.messages(speaker, place)],
+        known=ports.connections.vouch,
     )
     udp = UdpPort(clock, links, roll.place_of, attachments, settings.host, settings.udp_port)
     stack.callback(udp.close, asyncio.get_running_loop())
@@ -217,7 +220,8 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
     mounts = Mounts(paths, clock, max_per_address=settings.listeners_per_address)
     hls = Hls(paths, clock)
     core.air.subscribe(hls.on_air_event)
-    return Doors(paths, mounts, hls, whip, calls, tokens)
+    recorder = attached(settings, core.air, clock, memory.archive)
+    return Doors(paths, mounts, hls, recorder, whip, calls, tokens)
 
 
 def _application(
@@ -225,6 +229,7 @@ def _application(
 ) -> web.Application:
     registry = CollectorRegistry()
     register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.hls, doors.whip))
+    register(registry, archive_readings(doors.recorder, memory.archive))
     services = Services(
         clock=clock,
         clock_id=clock.clock_id,
@@ -239,6 +244,7 @@ def _application(
         keyring=memory.keyring,
         tokens=doors.tokens,
         content=memory.content,
+        archive=memory.archive,
         relays=core.radios,
         pushes=core.pushes,
         texts=memory.texts,
@@ -252,6 +258,8 @@ def _application(
     app = create_app(services)
     doors.mounts.add_routes(app.router)
     doors.hls.add_routes(app.router)
+    again = PublicArchive(app[DESK], doors.paths.resolve, clock, settings.listen_again_days)
+    again.add_routes(app.router)
     doors.whip.add_routes(app.router)
     doors.calls.add_routes(app.router)
 
@@ -278,6 +286,7 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             group.create_task(memory.keyring.run(clock.now_us), name="keys"),
             group.create_task(doors.mounts.run(), name="mounts"),
             group.create_task(doors.hls.run(), name="hls"),
+            group.create_task(archiving(doors.recorder, memory.archive), name="archive"),
             group.create_task(doors.whip.run(), name="whip"),
             group.create_task(memory.content.run(), name="content"),
             group.create_task(memory.emergencies.follow(), name="journal"),

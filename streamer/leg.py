@@ -84,6 +84,7 @@ class Leg(ABC):
         self._dtls = DtlsSession(identity, call.fingerprints, active=call.active)
         self._began = False
         self._retransmit_us: int | None = None
+        self._checked_us = 0
 
     @property
     def remote_ufrag(self) -> str:
@@ -99,7 +100,7 @@ class Leg(ABC):
         if self._path is None or request.use_candidate:
             self._path = path
         self._send(build_success(request.transaction, path.ip, path.port, self.password), path)
-        self._alive(now_us)
+        self._checked_us = now_us
         if not self._began:
             self._began = True
             self._post(self._dtls.begin(), now_us)
@@ -162,9 +163,6 @@ class Leg(ABC):
     @abstractmethod
     def _part(self, gone: Gone) -> None:
         """Just before the end: last words."""
-
-    def _alive(self, now_us: int) -> None:
-        """A check of the peer's was right: it is there and wants to go on (RFC 7675)."""
 
     # --- the way there
 

@@ -1,4 +1,4 @@
-"""RTP and RTCP, as far as receiving one stream of audio needs them (RFC 3550).
+"""RTP and RTCP, as far as receiving or sending one stream of audio needs them (RFC 3550).
 
 Laws: parsing takes any bytes and raises nothing but ProtocolError; whatever is optional in a packet (padding,
 contributors, extensions) is skipped. Pure; `ReceptionReport` keeps the counts that a sender is told.
@@ -15,7 +15,11 @@ _EXTENSION = struct.Struct(">HH")
 _RTCP_HEADER = struct.Struct(">BBH")
 _SENDER = struct.Struct(">IQ")
 _REPORT = struct.Struct(">BBHIIIIIII")
-_SENDER_REPORT, _RECEIVER_REPORT, _BYE = 200, 201, 203
+_SENDER_INFO = struct.Struct(">BBHIQIII")
+_NTP_EPOCH_S = 2_208_988_800
+"""From 1900 to 1970 (RFC 5905)."""
+_SENDER_REPORT, _RECEIVER_REPORT, _DESCRIPTION, _BYE = 200, 201, 202, 203
+_CNAME = 1
 _RTCP_TYPES = range(192, 224)
 """RFC 5761, section 4: told from RTP by the second byte."""
 
@@ -82,6 +86,57 @@ def parse_rtcp(data: bytes) -> list[SenderReport | Goodbye]:
             found.append(Goodbye(struct.unpack_from(f">{count}I", body)))
         at += 4 * (words + 1)
     return found
+
+
+def build_rtp(packet: RtpPacket, *, marker: bool = False) -> bytes:
+    """`sequence` and `timestamp` are taken modulo 2^16 and 2^32. `marker`: sound begins after a pause."""
+    return (
+        _HEADER.pack(
+            _VERSION << 6,
+            marker << 7 | packet.payload_type,
+            packet.sequence & 0xFFFF,
+            packet.timestamp & 0xFFFF_FFFF,
+            packet.ssrc,
+        )
+        + packet.payload
+    )
+
+
+def build_sender_report(ssrc: int, now_us: int, timestamp: int, packets: int, octets: int) -> bytes:
+    """The instant `now_us` (Unix time) is `timestamp` of the stream; with it, as always, who says so."""
+    ntp = ((now_us // 1_000_000 + _NTP_EPOCH_S) << 32) | (now_us % 1_000_000 << 32) // 1_000_000
+    words = _SENDER_INFO.size // 4 - 1
+    report = _SENDER_INFO.pack(
+        _VERSION << 6,
+        _SENDER_REPORT,
+        words,
+        ssrc,
+        ntp & 0xFFFF_FFFF_FFFF_FFFF,
+        timestamp & 0xFFFF_FFFF,
+        packets & 0xFFFF_FFFF,
+        octets & 0xFFFF_FFFF,
+    )
+    return report + build_description(ssrc)
+
+
+def build_description(ssrc: int) -> bytes:
+    """SDES with a CNAME, which every compound packet needs (section 6.1); it says nothing of us (RFC 7022)."""
+    name = cname(ssrc).encode()
+    item = bytes((_CNAME, len(name))) + name
+    item += bytes(4 - len(item) % 4)
+    chunk = struct.pack(">I", ssrc) + item
+    return _RTCP_HEADER.pack(_VERSION << 6 | 1, _DESCRIPTION, len(chunk) // 4) + chunk
+
+
+def cname(ssrc: int) -> str:
+    return f"loa-{ssrc:08x}"
+
+
+def build_goodbye(ssrc: int) -> bytes:
+    """The stream is over: an empty report, who it was, BYE."""
+    empty = _RTCP_HEADER.pack(_VERSION << 6, _RECEIVER_REPORT, 1) + struct.pack(">I", ssrc)
+    bye = _RTCP_HEADER.pack(_VERSION << 6 | 1, _BYE, 1) + struct.pack(">I", ssrc)
+    return empty + build_description(ssrc) + bye
 
 
 class ReceptionReport:

@@ -1,15 +1,16 @@
-"""The words of a WHIP call: what is needed of an SDP offer (RFC 8866, RFC 8829), and the answer to it.
+"""The words of a WHIP or WHEP call: what is needed of an SDP offer (RFC 8866, RFC 8829), and its answer.
 
-Laws: parsing takes any text and raises nothing but ProtocolError; only what a microphone needs is read; the
-answer accepts one audio section with Opus and refuses every other (RFC 3264, section 6). Pure.
+Laws: parsing takes any text and raises nothing but ProtocolError; only what one stream of sound needs is
+read; the answer accepts one audio section with Opus and refuses every other (RFC 3264, section 6). Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 
 from ..errors import OperatorError, ProtocolError
+from .rtp import cname
 
 MAX_OFFER_BYTES = 64 * 1024
 """Browsers offer 2 to 8 KB."""
@@ -24,6 +25,8 @@ _RECEIVED_AS = (
     # it is decoded and encoded again; no in-band repair, which costs delay to use.
     "minptime=20;ptime=20;maxptime=20;stereo=0;sprop-stereo=0;usedtx=0;useinbandfec=0;maxaveragebitrate=64000"
 )
+_SENT_AS = "minptime=20;stereo=0;sprop-stereo=0;usedtx=0;useinbandfec=0"
+"""What the packets of every program are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Section:
     mid: str | None
     opus: int | None
     sends: bool
+    receives: bool
     rtcp_mux: bool
     setup: str | None
     ufrag: str | None
@@ -68,6 +72,8 @@ class Call:
     fingerprints: tuple[Fingerprint, ...]
     active: bool
     """True when our side begins the DTLS handshake."""
+    to_them: bool = False
+    """Our side sends the sound, and the caller listens."""
 
 
 def parse_offer(text: str) -> Offer:
@@ -92,14 +98,32 @@ def parse_offer(text: str) -> Offer:
 
 def accept(offer: Offer) -> Call:
     """The first audio section that sends Opus. OperatorError says what the offer lacks."""
-    audio = [(i, section) for i, section in enumerate(offer.sections) if section.kind == "audio"]
-    if not audio:
-        raise OperatorError("offer has no audio section, expected one m=audio that sends Opus")
-    index, section = next(((i, s) for i, s in audio if s.opus is not None and s.sends), audio[0])
-    if section.opus is None:
-        raise OperatorError(f"audio section {index} offers no codec we take, expected {OPUS}")
+    index, section, opus = _find(offer, "sends", lambda section: section.sends)
     if not section.sends:
         raise OperatorError(f"audio section {index} sends nothing, expected a=sendonly or a=sendrecv")
+    return _call(offer, index, section, opus, to_them=False)
+
+
+def accept_listener(offer: Offer) -> Call:
+    """The first audio section that takes Opus. OperatorError says what the offer lacks."""
+    index, section, opus = _find(offer, "takes", lambda section: section.receives)
+    if not section.receives:
+        raise OperatorError(f"audio section {index} takes nothing, expected a=recvonly or a=sendrecv")
+    return _call(offer, index, section, opus, to_them=True)
+
+
+def _find(offer: Offer, does: str, fits: Callable[[Section], bool]) -> tuple[int, Section, int]:
+    """The audio section that fits best: its index, itself, and its payload type of Opus."""
+    audio = [(i, section) for i, section in enumerate(offer.sections) if section.kind == "audio"]
+    if not audio:
+        raise OperatorError(f"offer has no audio section, expected one m=audio that {does} Opus")
+    index, section = next(((i, s) for i, s in audio if s.opus is not None and fits(s)), audio[0])
+    if section.opus is None:
+        raise OperatorError(f"audio section {index} offers no codec we take, expected {OPUS}")
+    return index, section, section.opus
+
+
+def _call(offer: Offer, index: int, section: Section, opus: int, *, to_them: bool) -> Call:
     if not section.rtcp_mux:
         raise OperatorError(f"audio section {index} keeps RTCP apart, expected a=rtcp-mux")
     if section.ufrag is None or section.password is None:
@@ -112,10 +136,11 @@ def accept(offer: Offer) -> Call:
     return Call(
         offer,
         index,
-        payload_type=section.opus,
+        payload_type=opus,
         ufrag=section.ufrag,
         fingerprints=section.fingerprints,
         active=section.setup == "passive",
+        to_them=to_them,
     )
 
 
@@ -127,10 +152,12 @@ class Local:
     password: str = field(repr=False)
     fingerprint: Fingerprint
     addresses: Sequence[tuple[IPv4Address | IPv6Address, int]]
+    ssrc: int | None = None
+    """Of the stream that we send, if we do."""
 
 
 def build_answer(call: Call, local: Local, session_number: int) -> str:
-    """The answer: ICE-lite, the accepted section to be received, the others refused."""
+    """The answer: ICE-lite, the accepted section to be received (or sent), the others refused."""
     accepted = call.offer.sections[call.index]
     lines = ["v=0", f"o=- {session_number} 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=ice-lite"]
     if call.offer.bundled and accepted.mid is not None:
@@ -146,10 +173,11 @@ def _accepted(call: Call, section: Section, local: Local) -> list[str]:
         f"m=audio {port} {section.protocol} {call.payload_type}",
         f"c=IN IP{address.version} {address}",
         *([f"a=mid:{section.mid}"] if section.mid is not None else []),
-        "a=recvonly",
+        *(["a=sendonly", "a=msid:loa loa"] if call.to_them else ["a=recvonly"]),
+        *([f"a=ssrc:{local.ssrc} cname:{cname(local.ssrc)}"] if local.ssrc is not None else []),
         "a=rtcp-mux",
         f"a=rtpmap:{call.payload_type} {OPUS}",
-        f"a=fmtp:{call.payload_type} {_RECEIVED_AS}",
+        f"a=fmtp:{call.payload_type} {_SENT_AS if call.to_them else _RECEIVED_AS}",
         "a=ptime:20",
         "a=maxptime:20",
         f"a=ice-ufrag:{local.ufrag}",
@@ -185,6 +213,7 @@ def _parse_section(lines: Sequence[str], session: Sequence[str]) -> Section:
         mid=_value(own, "mid"),
         opus=_opus(own, formats),
         sends=not refused and not {"recvonly", "inactive"}.intersection(own),
+        receives=not refused and not {"sendonly", "inactive"}.intersection(own),
         rtcp_mux="rtcp-mux" in own,
         setup=_value(both, "setup"),
         ufrag=_value(both, "ice-ufrag"),

@@ -1,7 +1,7 @@
 """Offers and answers by HTTP, as WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) both have them.
 
-Laws: a body is of one type, bounded in size and time; a refusal says what, where and what was expected; a page
-of any origin may ask, since what it may do is decided by what it brings. Stateless.
+Laws: a body is of one type, bounded in size and time; a refusal says what, where and what was expected; a
+page of any origin may ask, since what it may do is decided by what it brings. Stateless.
 """
 
 import asyncio

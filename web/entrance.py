@@ -1,8 +1,8 @@
 """The entrance: every request passes here first, and what may not come in clear is sent to the TLS port.
 
 Laws: passwords, sessions, one-time codes and the microphone never cross a network without TLS, unless the
-operator says so; the sound (/listen, /hls, /archive), the speakers' links (signed themselves) and the
-probes may. A program of this very machine may do everything in clear: nobody listens in between.
+operator says so; the sound (/listen, /hls, /whep, /archive), the speakers' links (signed themselves) and
+the probes may. A program of this very machine may do everything in clear: nobody listens in between.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +16,7 @@ from .hop import Hop, Network, find_hop, parse_address
 from .problem import HttpError
 
 OPEN = frozenset({"/speaker/link", "/healthz", "/readyz", "/metrics"})
-OPEN_BELOW = ("/listen/", "/hls/", "/archive/")
+OPEN_BELOW = ("/listen/", "/hls/", "/whep/", "/archive/")
 PAGES = frozenset({"GET", "HEAD"})
 ENCODERS = ("/ingest/", "/admin/")
 """Where they push to; in clear only if the operator says so: their password goes along."""
