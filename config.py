@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         [],
         description="Networks (CIDR) of the proxies whose X-Forwarded-For, -Proto and -Host are believed.",
     )
+    connections_per_address: int = Field(
+        512,
+        ge=8,
+        description="How many connections one address may have open at a time; linked speakers do not count.",
+    )
     listeners_per_address: int = Field(
         200, ge=1, description="How many players of one address may listen to mounts at a time."
     )
@@ -77,13 +82,17 @@ class Settings(BaseSettings):
         "the built-in ones do; needs the package piper-tts.",
     )
     recordings_days: int = Field(
-        30, ge=0, description="Days that what aired is kept, emergencies ten times as long; 0: nothing is recorded."
+        30,
+        ge=0,
+        description="Days that what aired is kept, emergencies ten times as long; 0: nothing is recorded.",
     )
     recordings_gib: int = Field(
         50, ge=1, description="GiB that recordings may take; the oldest go first, emergencies last."
     )
     listen_again_days: int = Field(
-        7, ge=0, description="Days that anybody may hear again what aired, without emergencies; 0 turns it off."
+        7,
+        ge=0,
+        description="Days that anybody may hear again what aired, without emergencies; 0 turns it off.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 

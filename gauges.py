@@ -10,7 +10,16 @@ from .streamer.outputs.recording import Recorder
 from .streamer.pump import Pump
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip
+from .web.connections import Connections
 from .web.metrics import Reading
+
+
+def port_readings(connections: Connections) -> tuple[Reading, ...]:
+    """Readings of the HTTP ports."""
+    return (
+        Reading("loa_connections", "Open connections that are counted", connections.__len__, counter=False),
+        Reading("loa_connections_refused", "Connections turned away", lambda: connections.refused),
+    )
 
 
 def media_readings(

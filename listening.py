@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import structlog
@@ -26,7 +27,9 @@ from .web.certificate import (
     read_certificate,
     server_context,
 )
+from .web.connections import Connections, Listening
 from .web.entrance import Entrance, no_certificate
+from .web.hop import Network
 
 BACKLOG = 4096
 """Connections the kernel holds for us: three thousand listeners may come in the same second."""
@@ -42,6 +45,8 @@ Longer than clients keep an idle connection (aiohttp's 15 s), or a request of th
 
 RENEWAL_CHECK_S = 3600.0
 
+THIS_MACHINE = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
 log = structlog.get_logger("loa")
 
 
@@ -51,6 +56,8 @@ class Ports:
 
     plain: socket.socket
     secure: socket.socket | None
+    connections: Connections
+    """At both."""
 
     @property
     def http(self) -> int:
@@ -62,14 +69,18 @@ class Ports:
 
 
 @contextlib.contextmanager
-def bound(settings: Settings) -> Iterator[Ports]:
-    """ConfigError when a port is taken."""
+def bound(settings: Settings, own: Sequence[Network] = THIS_MACHINE) -> Iterator[Ports]:
+    """ConfigError when a port is taken. `own`: whose connections nobody counts, beside trusted proxies'."""
+    exempt = (*own, *settings.trusted_proxies)
+    connections = Connections(settings.connections_per_address, exempt)
+
+    def opened(port: int) -> socket.socket:
+        return stack.enter_context(Listening(_socket(settings.host, port), connections))
+
     with contextlib.ExitStack() as stack:
-        plain = stack.enter_context(_socket(settings.host, settings.http_port))
-        secure = None
-        if settings.https_port:
-            secure = stack.enter_context(_socket(settings.host, settings.https_port))
-        yield Ports(plain, secure)
+        plain = opened(settings.http_port)
+        secure = opened(settings.https_port) if settings.https_port else None
+        yield Ports(plain, secure, connections)
 
 
 class Tls:

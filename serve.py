@@ -21,9 +21,9 @@ from .codecs.marks import encode_signals
 from .codecs.stored import StoredAudio
 from .config import Settings
 from .errors import DeniedError
-from .gauges import archive_readings, media_readings
+from .gauges import archive_readings, media_readings, port_readings
 from .key_news import KeyNews
-from .listening import Tls, bound, entrance, listening
+from .listening import Ports, Tls, bound, entrance, listening
 from .logs import Shown
 from .loudness import VolumeBook
 from .memory import Memory, open_memory
@@ -52,7 +52,6 @@ from .tidy import tidy
 from .web.application import DESK, create_app
 from .web.archive_public import PublicArchive
 from .web.directory import as_line
-from .web.entrance import Entrance
 from .web.metrics import register
 from .web.microphone_tokens import MicrophoneTokens
 from .web.services import Services
@@ -118,7 +117,7 @@ class Node:
             core = await _core(settings, memory, clock, ports, stack)
             tls = await asyncio.to_thread(Tls, settings, memory.folder / "tls") if ports.secure else None
             doors = await _doors(settings, memory, core, clock)
-            app = _application(settings, memory, core, doors, clock, entrance(settings, ports, tls))
+            app = _application(settings, memory, core, doors, clock, ports, tls)
             await stack.enter_async_context(_running(memory, core, doors, clock))
             await stack.enter_async_context(listening(app, ports, tls))
             yield Node(settings, clock, memory, core, app, ports.http, ports.https)
@@ -135,7 +134,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def _core(
-    settings: Settings, memory: Memory, clock: NodeClock, stack: contextlib.AsyncExitStack
+    settings: Settings, memory: Memory, clock: NodeClock, ports: Ports, stack: contextlib.AsyncExitStack
 ) -> Core:
     places = await memory.station.places.list()
     territory = as_line(places)
@@ -225,9 +224,16 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
 
 
 def _application(
-    settings: Settings, memory: Memory, core: Core, doors: Doors, clock: NodeClock, ways_in: Entrance
+    settings: Settings,
+    memory: Memory,
+    core: Core,
+    doors: Doors,
+    clock: NodeClock,
+    ports: Ports,
+    tls: Tls | None,
 ) -> web.Application:
-    registry = CollectorRegistry()
+    registry, ways_in = CollectorRegistry(), entrance(settings, ports, tls)
+    register(registry, port_readings(ports.connections))
     register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.hls, doors.whip))
     register(registry, archive_readings(doors.recorder, memory.archive))
     services = Services(

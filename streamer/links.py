@@ -67,6 +67,9 @@ def _nothing_to_add(_speaker: str, _place: str) -> Sequence[bytes]:
     return ()
 
 
+def _nobody_asks(_request: web.Request) -> None: ...
+
+
 class Links:
     def __init__(
         self,
@@ -82,6 +85,7 @@ class Links:
         greeting: Callable[[str], list[bytes]],
         wanted: Callable[[Want], Sequence[bytes]] = _nothing_wanted,
         after_welcome: Callable[[str, str], Sequence[bytes]] = _nothing_to_add,
+        known: Callable[[web.Request], None] = _nobody_asks,
         report_s: float = 5.0,
         hello_s: float = HELLO_S,
         most_waiting: int = MOST_WAITING,
@@ -89,6 +93,7 @@ class Links:
         """`node_key`, `grants`: as they are now, for they are rotated. `udp`: edges to attach to, best first.
         `greeting`: the datagrams of the starts now active at a place. `wanted`: control messages that answer
         a `Want`, none if it is unknown. `after_welcome`: those that a speaker at a place is told first.
+        `known`: is shown the request of each speaker that has proved who it is.
         """
         self.counts: Counter[str] = Counter()
         """What happened since the start: linked, replaced, refused_..., dropped_..., cut_slow, ..."""
@@ -96,6 +101,7 @@ class Links:
         self._node_id = node_id
         self._grants = grants
         self._after_welcome = after_welcome
+        self._known = known
         self._clock_id = clock_id
         self._roster = roster
         self._events = events
@@ -275,6 +281,7 @@ class Links:
         async with self._door:
             await asyncio.sleep(0)
             enrolled, version = admit(parse_control(answer, MAX_UPLINK_BYTES), challenge, self._roster)
+            self._known(request)
             return self._welcome(request, enrolled, version)
 
     def _welcome(self, request: web.Request, enrolled: Enrolled, version: int) -> Link:
