@@ -6,6 +6,7 @@ from .station.archive import Archive
 from .streamer.links import Links
 from .streamer.mounts import Mounts
 from .streamer.outputs.hls import Hls
+from .streamer.outputs.whep import Whep
 from .streamer.outputs.recording import Recorder
 from .streamer.pump import Pump
 from .streamer.udp import UdpPort
@@ -19,6 +20,14 @@ def port_readings(connections: Connections) -> tuple[Reading, ...]:
     return (
         Reading("loa_connections", "Open connections that are counted", connections.__len__, counter=False),
         Reading("loa_connections_refused", "Connections turned away", lambda: connections.refused),
+    )
+
+
+def whep_readings(whep: Whep) -> tuple[Reading, ...]:
+    """Who listens by WebRTC."""
+    return (
+        Reading("loa_whep_listeners", "Who listens by WebRTC", lambda: len(whep), counter=False),
+        Reading("loa_whep", "Listening by WebRTC, by event", lambda: asdict(whep.counters), "event"),
     )
 
 
