@@ -16,6 +16,7 @@ from .clock import NodeClock
 from .config import Settings
 from .errors import ConfigError
 from .station.accounts import OneTime
+from .station.archive import Archive, Rule
 from .station.audit_watch import AuditWatch
 from .station.content import ContentLimits, ContentStore
 from .station.database import sqlite_url
@@ -38,6 +39,7 @@ class Memory:
     folder: Path
     station: Station
     content: ContentStore
+    archive: Archive
     texts: Texts
     emergencies: EmergencyLog
     keyring: Keyring
@@ -78,9 +80,12 @@ async def open_memory(settings: Settings, clock: NodeClock, stack: contextlib.As
     stack.callback(content.close)
     texts = await Texts.open(shelf, piper)
     stack.callback(texts.close)
+    rule = Rule(settings.recordings_days, settings.recordings_gib << 30)
+    archive = Archive(folder / "recordings", station.recordings, clock, rule)
+    stack.push_async_callback(archive.drain)
     emergencies = await EmergencyLog.open(folder / "journal", station)
     stack.push_async_callback(emergencies.close)
     watch = AuditWatch(station, keyring, clock, version("loa"))
     await watch.begin()
     stack.push_async_callback(watch.end)
-    return Memory(folder, station, content, texts, emergencies, keyring, watch, first_login)
+    return Memory(folder, station, content, archive, texts, emergencies, keyring, watch, first_login)

@@ -4,12 +4,14 @@ Laws: adding one twice, or ending one twice, changes nothing (the journal may sa
 broadcast stays when its program, places or issuer are gone.
 """
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from ..errors import NotFoundError
 from ..wire.rank import BroadcastClass, Origin, Severity
 from .broadcast import Broadcast
-from .database import Database
+from .database import Database, pieces
 from .schema import BroadcastRow
 
 
@@ -39,6 +41,15 @@ class Broadcasts:
             if row is None:
                 raise _unknown(broadcast_id)
             return _value(row)
+
+    async def named(self, ids: Collection[str]) -> dict[str, Broadcast]:
+        """Those of these that there are."""
+        found: dict[str, Broadcast] = {}
+        async with self._database.read() as session:
+            for some in pieces(sorted(ids)):
+                rows = await session.scalars(sa.select(BroadcastRow).where(BroadcastRow.id.in_(some)))
+                found |= {row.id: _value(row) for row in rows}
+        return found
 
     async def open(self) -> tuple[Broadcast, ...]:
         """Those that have not ended, oldest first: on air, or left so by a crash."""

@@ -147,7 +147,7 @@ class Recordings:
         before = columns.where(row.at_us <= from_us).order_by(row.at_us.desc(), row.number.desc()).limit(1)
         within = columns.where(row.at_us > from_us, row.at_us < until_us).order_by(row.at_us, row.number)
         async with self._database.read() as session:
-            found = [*(await session.execute(before)).tuples(), *(await session.execute(within)).tuples()]
+            found = [*(await session.execute(before)), *(await session.execute(within))]
         slots: list[Slot] = []
         ends = [at_us for at_us, _, _ in found[1:]] + [until_us]
         for (at_us, broadcast, program), end_us in zip(found, ends, strict=True):

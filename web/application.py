@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from ..streamer.sources.push_door import PushDoor
+from ..streamer.sources.push_door import PushDoor, server_options
 from .archive_audio import COUNTER, Counter
 from .console import Console
 from .desk import Desk
@@ -39,6 +39,7 @@ def create_app(services: Services) -> web.Application:
             harden,
             supervise,
             enter(services.entrance),
+            server_options,
             witness(seer, table),
             supervise,  # the witness sees answers only
             identify(desk.sessions),

@@ -9,12 +9,15 @@ on as it changes. Owned by the composition root.
 
 import asyncio
 import contextlib
+import errno
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -111,7 +114,7 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _File:
-    file: BinaryIO | None
+    file: FileIO | None
     frames: int = 0
 
 
@@ -255,7 +258,7 @@ class Recorder:
         path = self._folder / stretch.file
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._files[stretch] = _File(path.open("wb"))
+            self._files[stretch] = _File(path.open("wb", buffering=0))
         except OSError as error:
             self._files[stretch] = _File(None)
             self._failed(error)
@@ -271,8 +274,8 @@ class Recorder:
             self.counts.failed += frames
             return
         try:
-            found.file.write(chunk.data)
-            found.file.flush()
+            if found.file.write(chunk.data) != len(chunk.data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self.counts.failed += frames
             self._failed(error)
@@ -286,11 +289,9 @@ class Recorder:
     def _truncate(self, found: _File) -> None:
         """Whole packets only, and no more of this stretch."""
         if found.file is not None:
-            try:
+            with contextlib.suppress(OSError):  # where there is no file to cut: a device
                 found.file.truncate(found.frames * OPUS_PACKET_BYTES)
-                found.file.close()
-            except OSError as error:
-                log.error("a recording cannot be closed", error=str(error))
+            found.file.close()
         found.file = None
 
     def _shut(self, stretch: Stretch, tell: Callable[..., None]) -> None:

@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.Column("program", sa.String(16)),
         sa.PrimaryKeyConstraint("number", name="pk_aired"),
     )
-    op.create_index("ix_aired_place", "aired", ["place", "at_us"])
+    op.create_index("ix_aired_place_at_us", "aired", ["place", "at_us"])
     op.create_index("ix_aired_at_us", "aired", ["at_us"])
 
 
