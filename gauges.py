@@ -6,8 +6,8 @@ from .station.archive import Archive
 from .streamer.links import Links
 from .streamer.mounts import Mounts
 from .streamer.outputs.hls import Hls
-from .streamer.outputs.whep import Whep
 from .streamer.outputs.recording import Recorder
+from .streamer.outputs.whep import Whep
 from .streamer.pump import Pump
 from .streamer.udp import UdpPort
 from .streamer.whip import Whip

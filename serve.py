@@ -21,7 +21,7 @@ from .codecs.marks import encode_signals
 from .codecs.stored import StoredAudio
 from .config import Settings
 from .errors import DeniedError
-from .gauges import archive_readings, media_readings, port_readings
+from .gauges import archive_readings, media_readings, port_readings, whep_readings
 from .key_news import KeyNews
 from .listening import Ports, Tls, bound, entrance, listening
 from .logs import Shown
@@ -40,6 +40,7 @@ from .streamer.mint import NodeMint
 from .streamer.mounts import Mounts
 from .streamer.outputs.hls import Hls
 from .streamer.outputs.recording import Recorder
+from .streamer.outputs.whep import Whep
 from .streamer.presence import Roll
 from .streamer.pump import Pump
 from .streamer.sources.pushes import Pushes
@@ -90,6 +91,7 @@ class Doors:
     hls: Hls
     recorder: Recorder
     whip: Whip
+    whep: Whep
     calls: WsMicrophones
     tokens: MicrophoneTokens
 
@@ -220,7 +222,7 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
     hls = Hls(paths, clock)
     core.air.subscribe(hls.on_air_event)
     recorder = attached(settings, core.air, clock, memory.archive)
-    return Doors(paths, mounts, hls, recorder, whip, calls, tokens)
+    return Doors(paths, mounts, hls, recorder, whip, Whep(paths, whip.peers, clock), calls, tokens)
 
 
 def _application(
@@ -234,6 +236,7 @@ def _application(
 ) -> web.Application:
     registry, ways_in = CollectorRegistry(), entrance(settings, ports, tls)
     register(registry, port_readings(ports.connections))
+    register(registry, whep_readings(doors.whep))
     register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.hls, doors.whip))
     register(registry, archive_readings(doors.recorder, memory.archive))
     services = Services(
@@ -267,6 +270,7 @@ def _application(
     again = PublicArchive(app[DESK], doors.paths.resolve, clock, settings.listen_again_days)
     again.add_routes(app.router)
     doors.whip.add_routes(app.router)
+    doors.whep.add_routes(app.router)
     doors.calls.add_routes(app.router)
 
     async def say_goodbye(_app: web.Application) -> None:
@@ -294,6 +298,7 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             group.create_task(doors.hls.run(), name="hls"),
             group.create_task(archiving(doors.recorder, memory.archive), name="archive"),
             group.create_task(doors.whip.run(), name="whip"),
+            group.create_task(doors.whep.run(), name="whep"),
             group.create_task(memory.content.run(), name="content"),
             group.create_task(memory.emergencies.follow(), name="journal"),
             group.create_task(memory.watch.run(), name="audit"),

@@ -120,7 +120,7 @@ def build_sender_report(ssrc: int, now_us: int, timestamp: int, packets: int, oc
 
 
 def build_description(ssrc: int) -> bytes:
-    """SDES with a CNAME, which every compound packet needs (section 6.1); it says nothing of us (RFC 7022)."""
+    """SDES with a CNAME, which every compound packet needs (section 6.1); it says nothing (RFC 7022)."""
     name = cname(ssrc).encode()
     item = bytes((_CNAME, len(name))) + name
     item += bytes(4 - len(item) % 4)

@@ -3,8 +3,8 @@
 
 Laws: whoever may listen to the mounts of a place may listen here; a packet is read once for a place and sent
 as it is to all who listen there; what is silent is sent as silence, so a listener's stream never stops; there
-are never more than `max_viewers`, nor more than `MAX_PER_ADDRESS` from one address, and they take no room from
-microphones; the loop is given back every `SLICE_SENDS` sends. Owned by the composition root, which runs
+are never more than `max_viewers`, nor more than `MAX_PER_ADDRESS` from one address, and they take no room
+from microphones; the loop is given back every `SLICE_SENDS` sends. Owned by the composition root, which runs
 `run()`.
 """
 

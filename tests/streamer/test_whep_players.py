@@ -48,7 +48,9 @@ function pitch() {
 }
 async function lost() {
   let found = null;
-  (await pc.getStats()).forEach(s => { if (s.type === 'inbound-rtp') found = [s.packetsReceived, s.packetsLost]; });
+  (await pc.getStats()).forEach(one => {
+    if (one.type === 'inbound-rtp') found = [one.packetsReceived, one.packetsLost];
+  });
   return found;
 }
 </script>""".replace("PLACE", PLACE)
@@ -110,9 +112,11 @@ async def site() -> AsyncIterator[Site]:
 
 
 async def hears(tab: Page, hz: int) -> None:
-    async with asyncio.timeout(15):
-        while abs(await tab.evaluate("pitch()") - hz) > 20:
-            await asyncio.sleep(0.02)
+    await tab.wait_for_function(f"Math.abs(pitch() - {hz}) <= 20", timeout=15_000)
+
+
+async def gets(tab: Page, packets: int) -> None:
+    await tab.wait_for_function(f"lost().then(found => found && found[0] >= {packets})", timeout=15_000)
 
 
 async def test_chromium_hears_an_emergency_and_what_was_before_it(site: Site) -> None:
@@ -131,26 +135,23 @@ async def test_chromium_hears_an_emergency_and_what_was_before_it(site: Site) ->
         await hears(tab, 0)
         site.playing = ordinary
         await hears(tab, 440)
-        received, lost = await tab.evaluate("lost()")
-        assert received > 50
-        assert lost == 0
+        await gets(tab, 50)
+        assert (await tab.evaluate("lost()"))[1] == 0
         assert await tab.evaluate("pc.connectionState") == "connected"
         await tab.evaluate("fetch(session, {method: 'DELETE'})")
         assert len(site.whep) == 0
         await browser.close()
 
 
-async def test_a_tab_that_is_closed_is_a_listener_less(site: Site) -> None:
+async def test_a_call_that_a_page_closes_is_over(site: Site) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         tab = await browser.new_page()
         await tab.goto(site.url)
         assert await tab.evaluate("listen()") == 201
-        async with asyncio.timeout(15):
-            while not await tab.evaluate("lost()"):
-                await asyncio.sleep(0.02)
+        await gets(tab, 5)
         await tab.evaluate("pc.close()")
         async with asyncio.timeout(20):
-            while len(site.whep):
+            for _ in iter(lambda: len(site.whep), 0):
                 await asyncio.sleep(0.02)
         await browser.close()
