@@ -130,7 +130,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(
     cookie = page.client.session.cookie_jar.filter_cookies(url)["loa_session"].value
     _, writer = await asyncio.open_connection(url.host, url.port)
     head = (
-        f"POST {PROGRAMS} HTTP/1.1\r\nHost: loa\r\n"
+        f"POST {PROGRAMS} HTTP/1.1\r\nHost: localhost\r\n"
         f"Cookie: loa_session={cookie}\r\nX-CSRF-Token: {page.csrf}\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n"
         '--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nsound'
