@@ -26,31 +26,11 @@ def told(**more: object) -> Settings:
     return load(host="127.0.0.1", http_port=0, https_port=0, connections_per_address=MOST, **more)
 
 
-@asynccontextmanager
-async def served(settings: Settings, own: tuple[Network, ...] = ()) -> AsyncIterator[Ports]:
-    """The ports of a node where nobody is of this machine; a call of /hello makes a connection known."""
-
-    async def hello(request: web.Request) -> web.Response:
-        if request.path == "/hello":
-            ports.connections.vouch(request)
-        return web.Response(text="in")
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", hello)
-    with bound(settings, own) as ports:
-        async with listening(app, ports, None):
-            yield ports
-
-
 class Caller:
     """A connection that stays open."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def connect(cls, ports: Ports) -> "Caller":
-        return cls(*await asyncio.open_connection("127.0.0.1", ports.http))
 
     async def comes_in(self, path: str = "/") -> bool:
         """Whether what it asks for is answered."""
@@ -62,73 +42,106 @@ class Caller:
                 return head.startswith(b"HTTP/1.1 200")
         return False
 
-    async def leave(self, ports: Ports) -> None:
-        before = len(ports.connections)
-        self.writer.close()
+
+class Door:
+    """The ports, and who has come to them."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports, self.connections = ports, ports.connections
+        self.callers: list[Caller] = []
+
+    async def connect(self) -> Caller:
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", self.ports.http))
+        self.callers.append(caller)
+        return caller
+
+    async def full(self) -> list[Caller]:
+        """All that one address may have."""
+        callers = [await self.connect() for _ in range(MOST)]
+        assert [await caller.comes_in() for caller in callers] == [True] * MOST
+        return callers
+
+    async def let_go(self, caller: Caller) -> None:
+        before = len(self.connections)
+        caller.writer.close()
         async with asyncio.timeout(20):
-            while len(ports.connections) == before:  # noqa: ASYNC110 - the other side of a socket
+            while len(self.connections) == before:  # noqa: ASYNC110 - the other side of a socket
                 await asyncio.sleep(0.005)
 
 
+@asynccontextmanager
+async def served(settings: Settings, own: tuple[Network, ...] = ()) -> AsyncIterator["Door"]:
+    """The ports of a node where nobody is of this machine; a call of /hello makes a connection known."""
+
+    async def hello(request: web.Request) -> web.Response:
+        if request.path == "/hello":
+            ports.connections.vouch(request)
+        return web.Response(text="in")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", hello)
+    with bound(settings, own) as ports:
+        async with listening(app, ports, None):
+            door = Door(ports)
+            yield door
+            for caller in door.callers:
+                caller.writer.transport.abort()
+                with suppress(ConnectionError):
+                    await caller.writer.wait_closed()
+
+
 @pytest.fixture
-async def ports() -> AsyncIterator[Ports]:
+async def door() -> AsyncIterator[Door]:
     async with served(told()) as found:
         yield found
 
 
-async def full(ports: Ports) -> list[Caller]:
-    """All that one address may have."""
-    callers = [await Caller.connect(ports) for _ in range(MOST)]
-    assert [await caller.comes_in() for caller in callers] == [True] * MOST
-    return callers
-
-
-async def test_one_too_many_is_closed_and_the_others_stay(ports: Ports) -> None:
-    callers = await full(ports)
-    assert not await (await Caller.connect(ports)).comes_in()
-    assert ports.connections.refused == 1
+async def test_one_too_many_is_closed_and_the_others_stay(door: Door) -> None:
+    callers = await door.full()
+    assert not await (await door.connect()).comes_in()
+    assert door.connections.refused == 1
     assert all([await caller.comes_in() for caller in callers])
-    await callers[0].leave(ports)
-    assert await (await Caller.connect(ports)).comes_in()
+    await door.let_go(callers[0])
+    assert await (await door.connect()).comes_in()
 
 
-async def test_half_open_ones_count_too(ports: Ports) -> None:
-    silent = [await Caller.connect(ports) for _ in range(MOST)]
-    assert not await (await Caller.connect(ports)).comes_in()
-    await silent[0].leave(ports)
-    assert await (await Caller.connect(ports)).comes_in()
+async def test_half_open_ones_count_too(door: Door) -> None:
+    silent = [await door.connect() for _ in range(MOST)]
+    assert not await (await door.connect()).comes_in()
+    await door.let_go(silent[0])
+    assert await (await door.connect()).comes_in()
 
 
-async def test_whoever_said_hello_counts_no_more(ports: Ports) -> None:
+async def test_whoever_said_hello_counts_no_more(door: Door) -> None:
     """Thousands of speakers behind one address of a carrier."""
     speakers: list[Caller] = []
     for _ in range(3 * MOST):
-        speakers.append(await Caller.connect(ports))
+        speakers.append(await door.connect())
         assert await speakers[-1].comes_in("/hello")
-    assert len(ports.connections) == 0
-    await full(ports)
+    assert len(door.connections) == 0
+    await door.full()
     for speaker in speakers:
         speaker.writer.close()
-    assert not await (await Caller.connect(ports)).comes_in(), "what left is not given back twice"
+    assert not await (await door.connect()).comes_in(), "what left is not given back twice"
 
 
-async def test_a_crowd_at_the_door_lets_others_in_at_once(ports: Ports) -> None:
-    callers = await full(ports)
-    crowd = [await Caller.connect(ports) for _ in range(2 * TURNED_AWAY_AT_ONCE)]
+async def test_a_crowd_at_the_door_lets_others_in_at_once(door: Door) -> None:
+    callers = await door.full()
+    crowd = [await door.connect() for _ in range(2 * TURNED_AWAY_AT_ONCE)]
     assert await callers[0].comes_in()
     for one in crowd:
         assert not await one.comes_in()
-    assert ports.connections.refused == len(crowd)
+    assert door.connections.refused == len(crowd)
 
 
 @pytest.mark.parametrize("proxy", [True, False])
 async def test_this_machine_and_the_proxies_may_have_what_they_want(proxy: bool) -> None:
     own = (ip_network("127.0.0.0/8"),)
     settings = told(trusted_proxies=list(own)) if proxy else told()
-    async with served(settings, () if proxy else own) as ports:
+    async with served(settings, () if proxy else own) as door:
         for _ in range(3):
-            await full(ports)
-        assert len(ports.connections) == 0
+            await door.full()
+        assert len(door.connections) == 0
 
 
 def test_with_no_more_said_this_machine_is_exempt() -> None:

@@ -82,6 +82,7 @@ class Node:
         self.lists: dict[bytes, bytes] = {}
         self.grants = ["grant-of-the-root", "grant-of-the-node"]
         self.first_words: dict[str, list[bytes]] = {}
+        self.known: list[asyncio.BaseTransport | None] = []
         self.keys: dict[str, SigningKey] = {}
         self.port = 0
         self.scheme = "http"
@@ -116,6 +117,7 @@ class Node:
             udp=lambda: [("", 7400), ("other.example", 7401)],
             greeting=lambda place: self.on_air.get(place, []),
             wanted=lambda want: [self.lists[want.hash]] if want.hash in self.lists else [],
+            known=lambda request: self.known.append(request.transport),
             hello_s=hello_s,
             most_waiting=most_waiting,
         )

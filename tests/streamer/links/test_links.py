@@ -82,6 +82,20 @@ async def test_who_is_not_enrolled_is_refused(node: Any, connect: Any) -> None:
     assert identity(66) in await refused(node, speaker, "unknown")
 
 
+async def test_a_connection_is_known_once_its_speaker_has_proved_who_it_is(
+    node: Any, connect: Any, linked: Any
+) -> None:
+    node.enrol(1)
+    for number, why in ((2, "unknown"), (1, "signature")):
+        speaker = await connect()
+        await speaker.hello(number, key=SigningKey.generate())
+        await refused(node, speaker, why)
+    await connect()
+    assert node.known == []
+    await linked(1)
+    assert len(node.known) == 1
+
+
 async def test_another_key_is_refused(node: Any, connect: Any) -> None:
     node.enrol(10)
     speaker = await connect()
