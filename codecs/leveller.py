@@ -35,9 +35,9 @@ class Habits:
 
 
 VOICE = Habits(stands_out_db=7.5, memory=30, max_gain_db=36.0)
-"""3 s: a sentence, so that no word is pulled up alone. 36 dB bring a whisper at -52 LUFS to the target. K-weighted
-and by 20 ms, the noise of fans and rain spreads over 1 to 6 dB; of music a fifth stands out by 7.5, of speech
-nine tenths (measured)."""
+"""3 s: a sentence, so that no word is pulled up alone. 36 dB bring a whisper at -52 LUFS to the target.
+K-weighted and by 20 ms, the noise of fans and rain spreads over 1 to 6 dB; of music a fifth stands out by
+7.5, of speech nine tenths (measured)."""
 
 BROADCAST = Habits(stands_out_db=0.0, memory=100, max_gain_db=20.0)
 """10 s: what is soft in a song stays softer than its chorus."""

@@ -26,8 +26,8 @@ _CEILING = from_db(CEILING_DBTP - 0.5)
 voice is, 0.6)."""
 
 _OVERSHOOT = 3.0
-"""True peaks are looked for where samples come within 9.5 dB of the ceiling: white noise that was clipped goes
-8 dB over its samples."""
+"""True peaks are looked for where samples come within 9.5 dB of the ceiling: white noise that was clipped
+goes 8 dB over its samples."""
 
 
 def _interpolators() -> list[Samples]:

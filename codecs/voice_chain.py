@@ -17,8 +17,8 @@ HIGH_PASS_HZ = 80.0
 """The deepest voices begin at 85 Hz, and no horn sounds below 200: what is lower is steps, wind, and hum."""
 
 DEPTH_DB = 10.0
-"""Gentle: the room is still there, as it is in a studio; a gate that shuts makes holes that listeners take for
-a broken line."""
+"""Gentle: the room is still there, as it is in a studio; a gate that shuts makes holes that listeners take
+for a broken line."""
 
 _BELOW_VOICE_DB = 22.0
 """What lies so far under the voice may be the room; the softest consonants lie above."""

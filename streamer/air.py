@@ -354,8 +354,9 @@ class Air:
             running.spoke, running.heard = speaks, heard
             self._emit(BroadcastChanged(self._view(running)))
         if k % LEVEL_EVERY_K == 0:
-            level = feed.level
-            self._emit(LevelHeard(running.order.id, level.rms_dbfs, level.peak_dbfs, level.clipped))
+            level, name = feed.level, running.order.id
+            remarks = feed.remarks if isinstance(feed, MicrophoneSource) else ()
+            self._emit(LevelHeard(name, level.rms_dbfs, level.peak_dbfs, level.clipped, remarks))
 
     def _view(self, running: Running) -> OnAir:
         name = running.order.id

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..codecs.tones import Chime
+from ..codecs.voice_watch import Remark
 from ..wire.datagram import EndReason
 from ..wire.rank import BroadcastClass, Origin, Rank, Severity
 from .clips import Clip
@@ -156,6 +157,8 @@ class LevelHeard:
     rms_dbfs: float
     peak_dbfs: float
     clipped: bool
+    remarks: tuple[Remark, ...] = ()
+    """What is wrong with a microphone."""
 
 
 AirEvent = BroadcastStarted | BroadcastChanged | BroadcastEnded | Overridden | LevelHeard

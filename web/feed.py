@@ -284,6 +284,7 @@ class Feed:
             rms_dbfs=round(heard.rms_dbfs, 1),
             peak_dbfs=round(heard.peak_dbfs, 1),
             clipped=heard.clipped,
+            remarks=list(heard.remarks),
         )
 
     async def _tell_places(self, breath: Breath) -> None:

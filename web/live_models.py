@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
+from ..codecs.voice_watch import Remark
 from .air_models import BroadcastOut, BroadcastReach, ProgramOut
 from .model import Id, In, Moment, Out, SpeakerState, ViaName
 from .push_models import PushOut
@@ -88,6 +89,7 @@ class LevelEvent(Out):
     rms_dbfs: float
     peak_dbfs: float
     clipped: bool
+    remarks: list[Remark] = Field(description="what is wrong with the microphone, the worst first")
 
 
 class ProgramEvent(Out):

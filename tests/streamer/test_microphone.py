@@ -3,6 +3,7 @@
 import numpy as np
 
 from loa.codecs.frame import FRAME_SAMPLES, Pcm
+from loa.codecs.voice_watch import Remark
 from loa.streamer.microphone import MicrophoneSource
 
 
@@ -56,3 +57,14 @@ def test_closed_it_is_silent_and_takes_nothing() -> None:
     assert microphone.closed
     assert microphone.last_heard_us == 5
     assert not microphone.frame().any()
+
+
+def test_what_is_wrong_is_told_and_a_network_that_stops_is_no_muted_microphone() -> None:
+    microphone = MicrophoneSource()
+    for _ in range(300):
+        microphone.frame()
+    assert microphone.remarks == ()
+    for k in range(300):
+        microphone.push(np.zeros(960, np.int16), k)
+        microphone.frame()
+    assert microphone.remarks == (Remark.MUTE,)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from loa.clock import VirtualClock
+from loa.codecs.voice_watch import Remark
 from loa.station.sessions import SESSION_TTL_US
 from loa.streamer.air import Air
 from loa.streamer.broadcast import LevelHeard
@@ -208,9 +209,10 @@ async def test_the_meter_of_a_live_call(page: Any, land: Any, desk: Desk) -> Non
     async with watching(page) as stream:
         await stream.until("places")
         for level in (-60.0, -21.04):
-            desk.feed.on_air_event(LevelHeard(told["id"], level, -6.0, False))
+            desk.feed.on_air_event(LevelHeard(told["id"], level, -6.0, False, (Remark.HUM,)))
         event = await stream.until("level")
         assert (event["rms_dbfs"], event["broadcast"]) == (-21.0, told["id"])
+        assert event["remarks"] == ["hum"]
 
 
 async def test_an_edit_of_the_territory_tells_pages_to_read_again(page: Any, land: Any) -> None:
