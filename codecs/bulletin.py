@@ -29,6 +29,9 @@ _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _MARKUP = re.compile(r"</?[A-Za-z][A-Za-z0-9:-]*(?:\s[^<>]{0,500})?/?>|<!--|<!\[?[A-Za-z]|<\?[A-Za-z]")
 _PARAGRAPH = re.compile(r"\n[^\S\n]*(?:\n\s*)+")
+_WRAP = re.compile(r"(?<=[^\n]{39}[^\s.!?:;…])[^\S\n]*\n[^\S\n]*(?=([^\W_]))(?!\d{1,2}[.)]\s)")
+"""The end of a line that goes on in the next: 40 letters and no mark before it, no item of a list after."""
+
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])\s*")
 _CLAUSE = re.compile(r"(?<=[,;:])\s+|(?<=[，、；：])\s*")
 
@@ -109,8 +112,9 @@ def check_text(text: str, where: str) -> None:
 
 def said(part: Part, voice: Voice) -> tuple[str, ...]:
     """The paragraphs of a part as they are read out, in words. MediaError when there is none."""
-    written = _PARAGRAPH.split(_LINE_ENDS.sub("\n", part.text))
-    found = tuple(_in_words(text, voice) for text in written if any(map(str.isalnum, text)))
+    text = _WRAP.sub(_unwrapped, _LINE_ENDS.sub("\n", part.text))
+    written = _PARAGRAPH.split(text)
+    found = tuple(_in_words(paragraph, voice) for paragraph in written if _has_word(paragraph))
     if not found:
         raise MediaError(f"text {part.text[:40]!r} has no word in it; expected something to say")
     return found
@@ -132,6 +136,11 @@ def _in_words(text: str, voice: Voice) -> str:
     if voice.language == "vi":
         return read_out(text, dialect=voice.dialect)
     return " ".join(clean(text).split())
+
+
+def _unwrapped(found: re.Match[str]) -> str:
+    """A new line that begins with a capital is meant as one."""
+    return found[0] if found[1].isupper() else " "
 
 
 def _breaths(paragraph: str, pauses: Pauses, by_clause: bool) -> Iterator[tuple[str, float]]:

@@ -3,7 +3,7 @@ block.
 
 Laws: memory does not grow with the bulletin (the spoken samples lie in a file of the folder that was given,
 which is deleted at the end); every part is brought to one level by itself, since voices differ; the voice is
-at VOICE_LUFS, whatever lies under or before it. It blocks for about 2 % of the duration of what is said with
+at VOICE_LUFS, whatever lies under or before it. It blocks for about 1 % of the duration of what is said with
 eSpeak NG: run it in a worker process.
 """
 

@@ -112,6 +112,23 @@ def test_a_text_without_a_word_is_refused(voices: Voices, language: str, text: s
         script(Bulletin((Part(language, text),)), voices)
 
 
+@pytest.mark.parametrize(
+    ("after", "said_on"),
+    [
+        ("mưa to\nđến hết ngày", "mưa to đến hết ngày."),
+        ("mưa to \n  15 hộ", "mưa to mười lăm hộ."),
+        ("mưa to.\nđến mai", "mưa to. đến mai."),
+        ("mưa to\nBà con", "mưa to. Bà con."),
+        ("mưa to\n2. gió", "mưa to. hai. gió."),
+    ],
+)
+def test_a_line_that_was_wrapped_goes_on(voices: Voices, after: str, said_on: str) -> None:
+    before = "Trung tâm khí tượng thủy văn báo chiều tối nay có "
+    assert said(Part("vi", before + after), voices.find("vi", None)[0]) == (before + said_on,)
+    short = said(Part("vi", "Gạo\nmuối"), voices.find("vi", None)[0])
+    assert short == ("Gạo. muối.",), "a list has short lines"
+
+
 @pytest.mark.parametrize("text", ["1" * 4_000, "A" * 4_000, "x" * 4_000])
 def test_a_clause_without_an_end_is_cut(voices: Voices, text: str) -> None:
     phrases = script(Bulletin((Part("vi", text),)), voices)
