@@ -13,9 +13,11 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import parse_qsl
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from ...errors import BusyError, DeniedError, ProtocolError
 from .pushes import ENDED, TAKEN_OVER, Pushes, Read, Sender, Source
@@ -24,7 +26,9 @@ from .radio_icy import clean_title, decoded
 INGEST = "/ingest/"
 METADATA = "/admin/metadata"
 READ_BYTES = 16 * 1024
-MAX_SONG_BYTES = 4_096
+MAX_UPDATE_BYTES = 16 * 1024
+MAX_FIELDS = 20
+UPDATE_S = 5.0
 KINDS = frozenset(
     {
         "audio/mpeg",
@@ -46,6 +50,7 @@ KINDS = frozenset(
 )
 """What it says it is; the bytes decide (ffmpeg says audio/mpeg unless it is told otherwise)."""
 
+ABILITIES = {"Allow": "GET, HEAD, POST, PUT, SOURCE, OPTIONS"}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OK_SOURCE = b"HTTP/1.0 200 OK\r\n\r\n"
 OK_PUT = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
@@ -87,6 +92,44 @@ def parse_login(header: str) -> Login:
     return Login(user, password)
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an encoder says it plays, and which one it is."""
+
+    name: str
+    song: str
+
+
+def parse_update(text: str) -> Update:
+    """`mode=updinfo&mount=/ingest/<name>&song=...` as in an address, UTF-8 or Latin-1. ProtocolError."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_FIELDS)
+        said = {key: decoded(value.encode("latin-1", "replace")) for key, value in pairs}
+    except ValueError as error:
+        raise ProtocolError(f"title: {error}; expected at most {MAX_FIELDS} fields") from error
+    mount = said.get("mount", "").lstrip("/")
+    if said.get("mode") != "updinfo" or not mount.startswith(INGEST[1:]):
+        raise ProtocolError("title: another question; expected mode=updinfo and mount=/ingest/<name>")
+    song = said.get("song") or " - ".join(filter(None, (said.get("artist"), said.get("title"))))
+    return Update(mount.removeprefix(INGEST[1:]), song)
+
+
+async def _update(request: web.Request) -> str:
+    """In the address, or as a form (libshout)."""
+    if request.method != hdrs.METH_POST:
+        return request.rel_url.raw_query_string
+    body = b""
+    try:
+        async with asyncio.timeout(UPDATE_S):
+            while len(body) <= MAX_UPDATE_BYTES and (more := await request.content.readany()):
+                body += more
+    except TimeoutError as error:
+        raise ProtocolError(f"title: it did not come within {UPDATE_S:.0f} s") from error
+    if len(body) > MAX_UPDATE_BYTES:
+        raise ProtocolError(f"title: a form of more than {MAX_UPDATE_BYTES} bytes")
+    return body.decode("latin-1")
+
+
 class PushDoor:
     """See the module. `failed(push, address, why)` is told of a stream that was no good."""
 
@@ -98,6 +141,7 @@ class PushDoor:
             router.add_route(method, INGEST + "{name}", self.receive, expect_handler=_not_yet)
         router.add_route("OPTIONS", INGEST + "{name}", self.abilities)
         router.add_get(METADATA, self.metadata)
+        router.add_post(METADATA, self.metadata)
 
     async def abilities(self, request: web.Request) -> web.StreamResponse:
         """libshout asks before it sends."""
@@ -123,19 +167,16 @@ class PushDoor:
 
     async def metadata(self, request: web.Request) -> web.StreamResponse:
         """A title, as `mode=updinfo` brings it."""
-        query = request.rel_url.query
-        mount = query.get("mount", "")
-        if query.get("mode") != "updinfo" or not mount.lstrip("/").startswith(INGEST[1:]):
-            return _refused(400, "expected mode=updinfo and mount=/ingest/<name>")
-        push = await self._admitted(request, mount.lstrip("/").removeprefix(INGEST[1:]))
+        try:
+            said = parse_update(await _update(request))
+        except ProtocolError as error:
+            return _refused(400, str(error))
+        push = await self._admitted(request, said.name)
         if isinstance(push, web.Response):
             return push
-        song = query.get("song") or " - ".join(filter(None, (query.get("artist"), query.get("title"))))
-        if len(song) > MAX_SONG_BYTES:
-            return _refused(400, f"song has {len(song)} characters; expected at most {MAX_SONG_BYTES}")
         if self._pushes.current(push) is None:
             return _refused(404, "no source is connected there; expected one to give the title to")
-        self._pushes.name_title(push, song)
+        self._pushes.name_title(push, said.song)
         return web.Response(text=DONE, content_type="text/xml")
 
     async def _admitted(self, request: web.Request, name: str) -> str | web.Response:
@@ -206,6 +247,14 @@ class PushDoor:
         finally:
             transport.close()
         return _Taken()
+
+
+@web.middleware
+async def server_options(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """`OPTIONS *` (RFC 9110, 9.3.7): what libshout asks first. No resource has that name."""
+    if request.method == hdrs.METH_OPTIONS and request.path == "*":
+        return web.Response(status=204, headers=ABILITIES)
+    return await handler(request)
 
 
 class _Taken(web.StreamResponse):
