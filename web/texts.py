@@ -7,7 +7,7 @@ from aiohttp import web
 from ..codecs.bulletin import HOUSE_BED, Bulletin, Part, Pauses
 from ..codecs.tones import Chime
 from ..codecs.voices import Voice
-from ..errors import ConflictError
+from ..errors import ConflictError, NotFoundError, ProtocolError
 from ..station.act import Act
 from ..station.content import TEXT
 from ..station.programs import ProgramState
@@ -115,7 +115,11 @@ async def get_text(call: Call) -> TextOut:
     """To type it anew from there. Also of one that could not be read out."""
     call.require()
     program = find_program(call, call.id)
-    bulletin = parse_note(await call.desk.services.content.text(program.id))
+    note = await call.desk.services.content.text(program.id)
+    try:
+        bulletin = parse_note(note)
+    except ProtocolError as error:
+        raise NotFoundError(f"the text of {program.title!r} is damaged, expected a new one") from error
     return TextOut(
         id=program.id,
         title=program.title,

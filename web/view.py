@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ..codecs.tones import Chime
 from ..station.broadcast import Broadcast
+from ..station.content import TEXT
 from ..station.place import Place
 from ..station.programs import Program
 from ..station.speaker import Speaker
@@ -269,7 +270,7 @@ class View:
             duration_s=found.duration_s if found else None,
             loudness_lufs=found.loudness_lufs if found else None,
             peaks=list(found.peaks) if found else [],
-            error=_problem_of(program.error),
+            error=_problem_of(program),
             created_at=moment(program.created_us),
         )
 
@@ -298,7 +299,9 @@ def key_shown(public_key: str) -> str:
     return f"{key_id[:4]} {key_id[4:8]}"
 
 
-def _problem_of(error: str | None) -> Problem | None:
-    if error is None:
+def _problem_of(program: Program) -> Problem | None:
+    if program.error is None:
         return None
-    return Problem(what=error, where="file", expected="sound in any usual format")
+    if program.kind == TEXT:
+        return Problem(what=program.error, where=TEXT, expected="a text that its voices can read out")
+    return Problem(what=program.error, where="file", expected="sound in any usual format")

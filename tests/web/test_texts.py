@@ -1,5 +1,6 @@
 """Typed bulletins over the API: what is read how, what becomes a program, what is refused in words."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ from aiohttp import ClientResponse
 
 from loa.codecs.bulletin import MAX_PARTS, MAX_TEXT_CHARS
 from loa.codecs.mp3 import MP3_FRAME_BYTES
-from loa.station.content import ContentStore
+from loa.station.content import TEXT, ContentStore
+from loa.web.desk import Desk
 
 from .conftest import Land
 from .test_programs import PROGRAMS, preparing, settled
@@ -82,6 +84,24 @@ async def test_a_program_lies_under_the_voice(page: Any, program: str) -> None:
     nowhere = body | {"bed": {"kind": "program", "program": "f" * 16}}
     await page.post(f"{TEXTS}/preview", {"parts": PARTS, "bed": nowhere["bed"]}, status=404)
     await page.post(TEXTS, nowhere, status=404)
+
+
+async def test_one_that_cannot_be_read_out_says_so_and_keeps_its_note(
+    page: Any, content: ContentStore, land: Land, desk: Desk
+) -> None:
+    """The preparer of these tests fails on what begins with "bad"."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"bad note"
+
+    made = await content.receive(chunks(), place=land.north.id, title="x", now_us=1, kind=TEXT)
+    desk.directory.put_program(made)
+    async with preparing(content):
+        failed = await settled(page, made.id, "failed")
+    assert failed["error"]["where"] == "text"
+    assert failed["error"]["expected"] == "a text that its voices can read out"
+    assert await content.text(made.id) == b"bad note"
+    assert "damaged" in (await page.get(f"{TEXTS}/{made.id}", status=404))["what"]
 
 
 async def test_what_was_uploaded_has_no_text(page: Any, program: str) -> None:
