@@ -81,6 +81,7 @@ class Recorder:
         self._ended: deque[Ended] = deque()
         self._some_ended = asyncio.Event()
         self._journaling = asyncio.Lock()
+        self._writing = asyncio.Lock()
         self._stops: tuple[Callable[[], None], ...] = ()
         self._steps: deque[_Step] = deque()
         self._heard: OrderedDict[tuple[str, str, str, int], Heard] = OrderedDict()
@@ -204,16 +205,19 @@ class Recorder:
                 log.warning("database does not take the play log", waiting=self.waiting, error=str(error))
 
     async def drain(self) -> None:
-        """Write everything that waits. Raises what the database raises; nothing is lost then."""
-        self._wake.clear()
-        try:
-            while self._steps:
-                await self._write_first()
-            while self._heard:
-                await unbroken(self._write_heard(), "recorder: heard")
-        except BaseException:
-            self._wake.set()
-            raise
+        """Write everything that waits, and wait for what is being written. Raises what the database raises;
+        nothing is lost then.
+        """
+        async with self._writing:
+            self._wake.clear()
+            try:
+                while self._steps:
+                    await self._write_first()
+                while self._heard:
+                    await unbroken(self._write_heard(), "recorder: heard")
+            except BaseException:
+                self._wake.set()
+                raise
 
     async def _write_first(self) -> None:
         step = self._steps.popleft()
