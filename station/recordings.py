@@ -149,6 +149,8 @@ class Recordings:
         async with self._database.read() as session:
             found = [*(await session.execute(before)), *(await session.execute(within))]
         slots: list[Slot] = []
+        if not found:
+            return ()
         ends = [at_us for at_us, _, _ in found[1:]] + [until_us]
         for (at_us, broadcast, program), end_us in zip(found, ends, strict=True):
             begin_us = max(at_us, from_us)

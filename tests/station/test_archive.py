@@ -66,6 +66,7 @@ async def test_a_place_hears_what_won_there_or_above_it(scene: Scene) -> None:
     assert await scene.heard(0, 1000) == [(SONG, 100, 200), (ALERT, 200, 300), (SONG, 300, 500)]
     assert await scene.heard(250, 350) == [(ALERT, 250, 300), (SONG, 300, 350)]
     assert await scene.heard(500, 600) == []
+    assert await scene.heard(-100, -50) == [], "before there was anything"
 
 
 async def test_what_is_kept_fills_a_slot_and_the_rest_is_silence(scene: Scene) -> None:

@@ -100,6 +100,13 @@ async def new_place(world: World, place: str) -> Ask:
     return Ask(f"{API}/places", {"parent": place, "name": f"Tổ {world.clock.now_us()}", "kind": "zone"})
 
 
+async def new_multicast(world: World, place: str) -> Ask:
+    world.clock.advance(1)
+    port = 10_000 + world.clock.now_us() % 50_000
+    body = {"place": place, "group": "239.1.1.1", "port": port, "codec": "pcmu", "classes": ["emergency"]}
+    return Ask(f"{API}/multicasts", body)
+
+
 COVERS, KNOWS, ROOT = partial(Recipe, Need.COVERS), partial(Recipe, Need.KNOWS), partial(Recipe, Need.ROOT)
 ANYWHERE, OWN, PUBLIC = (
     partial(Recipe, Need.ANYWHERE),
@@ -118,6 +125,7 @@ ALERT: dict[str, Any] = {
 RADIO: dict[str, Any] = {"place": "PLACE", "name": "Đài", "addresses": ["http://radio.test/live"]}
 NOTICE: dict[str, Any] = {"parts": [{"text": "Họp lúc 5h30."}]}
 LOUD = {"volume_db": -6.0, "emergency_floor_db": -3.0, "muted": False}
+HOUR = "from=2027-01-15T07:00:00Z&to=2027-01-15T07:00:10Z"
 S, P, B, A = f"{API}/speakers/{{id}}", f"{API}/programs/{{id}}", f"{API}/broadcasts/{{id}}", f"{API}/accounts"
 
 RECIPES: dict[str, tuple[Recipe, ...]] = {
@@ -213,6 +221,12 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     "change_push": (COVERS(of("push", f"{API}/pushes/{{id}}", {"title": "Đài huyện"})),),
     "rotate_push": (COVERS(of("push", f"{API}/pushes/{{id}}/password")),),
     "remove_push": (COVERS(of("push", f"{API}/pushes/{{id}}")),),
+    "list_multicasts": (
+        ANYWHERE(at(f"{API}/multicasts")),
+        COVERS(at(f"{API}/multicasts?place={{place}}")),
+    ),
+    "add_multicast": (COVERS(new_multicast),),
+    "remove_multicast": (COVERS(of("multicast", f"{API}/multicasts/{{id}}")),),
     "list_radios": (ANYWHERE(at(f"{API}/radios")),),
     "add_radio": (COVERS(at(f"{API}/radios", RADIO)),),
     "try_address": (ANYWHERE(at(f"{API}/radios/try", {"address": "ftp://radio.test/"}), fits=(422,)),),
@@ -243,6 +257,9 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         ROOT(of("from_above", f"{API}/emergencies/{{id}}", None, EMERGENCY)),
     ),
     "live_events": (ANYWHERE(at(f"{API}/events")), COVERS(at(f"{API}/events?place={{place}}"))),
+    # what aired
+    "list_archive": (COVERS(at(f"{API}/archive?place={{place}}&{HOUR}")),),
+    "hear_archive": (COVERS(at(f"{API}/archive/{{place}}/audio?{HOUR}")),),
     # keys and the audit log
     "get_keys": (ROOT(at(f"{API}/keys")),),
     "rotate_key": (ROOT(at(f"{API}/keys/rotate", {"which": "drill"})),),
