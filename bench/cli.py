@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LoaError
-from . import fanout, http, mouth_to_ear, preempt, programs, trust
+from . import fanout, http, loudness, mouth_to_ear, preempt, programs, speech, trust
 from .result import Metrics, Result
 
 
@@ -19,6 +19,10 @@ class Bench(StrEnum):
     PROGRAMS = "programs"
     MOUTH_TO_EAR = "mouth-to-ear"
     TRUST = "trust"
+    RADIO = "radio"
+    SWITCHOVER = "switchover"
+    LOUDNESS = "loudness"
+    SPEECH = "speech"
 
 
 def bench(
@@ -28,6 +32,8 @@ def bench(
     listeners: Annotated[int, typer.Option(min=1, help="http: how many.")] = 2000,
     admitted: Annotated[int, typer.Option(min=1, help="http: how many come in the same instant.")] = 3000,
     count: Annotated[int, typer.Option("--programs", min=1, help="programs: how many.")] = 300,
+    radios: Annotated[int, typer.Option(min=1, help="radio, switchover: how many.")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="switchover: how often all of them.")] = 3,
     seconds: Annotated[float, typer.Option(min=1, help="How long it is watched.")] = 20.0,
 ) -> None:
     """Measure, beside the kernel's floor, in processes of their own on this machine.
@@ -41,6 +47,10 @@ def bench(
         Bench.PROGRAMS: lambda: programs.run(count, seconds),
         Bench.MOUTH_TO_EAR: lambda: mouth_to_ear.run(seconds),
         Bench.TRUST: lambda: trust.run(speakers),
+        Bench.RADIO: lambda: radio.run(radios, seconds),
+        Bench.SWITCHOVER: lambda: switchover.run(radios, rounds),
+        Bench.LOUDNESS: loudness.run,
+        Bench.SPEECH: speech.run,
     }
     try:
         found = Result(name.value, runs[name]()).json()

@@ -56,6 +56,7 @@ class Icecast:
         if program is None:
             raise InternalError("icecast2 is not installed, expected Debian's")
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.parent.chmod(0o755)  # Icecast gives up root, and must get in
         owner = ""
         if os.geteuid() == 0:
             user = pwd.getpwnam("nobody")
@@ -105,7 +106,9 @@ class Icecast:
     async def heard(self, mount: str) -> None:
         """Returns when the mount sends."""
         async with asyncio.timeout(READY_S):
-            while not await self._sends(mount):
+            while True:
+                if await self._sends(mount):
+                    return
                 await asyncio.sleep(0.1)
 
     async def _sends(self, mount: str) -> bool:

@@ -84,6 +84,8 @@ class JitterFifo:
     def __init__(self, bounds: JitterBounds = MICROPHONE) -> None:
         self.counters = JitterCounters()
         self.target_samples = bounds.start
+        self.swing_samples = 0
+        """How much of the target is what comes at once, and not reserve."""
         self._bounds = bounds
         self._held: Pcm = silence(0)
         self._flowing = False
@@ -150,7 +152,7 @@ class JitterFifo:
         self._since_splice += 1
         if len(self._left_over) < self._bounds.window_frames or self._since_splice < self._bounds.every:
             return
-        excess = min(self._left_over) - self.target_samples + FRAME_SAMPLES
+        excess = min(self._left_over) - self.target_samples + FRAME_SAMPLES + self.swing_samples
         if excess > self._bounds.slack:
             self._shorten()
             if excess > self._bounds.slack + BACKLOG_SAMPLES - SLACK_SAMPLES:

@@ -8,17 +8,19 @@ mid-stream is converted, counted and no end. One decoder per stream; `close` end
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.container import InputContainer
 from av.error import FFmpegError
 
 from ...codecs.frame import SAMPLE_RATE, Pcm
 from ...errors import MediaError
+from .radio_sniff import NEEDED_BYTES, elementary
 
 QUEUE_BYTES = 128 * 1024
 """Held ahead of FFmpeg: half a second of the richest stream, so that the feeder's wait is felt at once."""
@@ -28,10 +30,13 @@ _OPTIONS = {
     "format_whitelist": _CONTAINERS,
     "protocol_whitelist": "",
     "probesize": "16384",
+    "format_probesize": "16384",
     "analyzeduration": "300000",
     "fflags": "nobuffer+discardcorrupt",
 }
 """Little is read before the first sound: 16 KiB of a stream of 64 kb/s are two seconds."""
+
+READ_BYTES = 4096
 
 _RUN_OF_FAULTS = 100
 """So many packets in a row that do not decode are no longer sound: two seconds of MP3."""
@@ -56,6 +61,13 @@ class _Bytes:
             self._parts.append(data)
             self._held += len(data)
             self._condition.notify()
+
+    def put_back(self, data: bytes) -> None:
+        """What was read and is to be read again."""
+        with self._condition:
+            if data:
+                self._parts.appendleft(data)
+                self._held += len(data)
 
     def end(self, *, at_once: bool) -> None:
         with self._condition:
@@ -92,6 +104,8 @@ class StreamDecoder:
         self._room = asyncio.Event()
         self._bytes = _Bytes(lambda: self._call(self._room.set))
         self._closed = False
+        self._converter = _Converter()
+        self._run_of_faults = 0
         self._thread = threading.Thread(target=self._run, name="decoder", daemon=True)
         self._thread.start()
 
@@ -120,10 +134,11 @@ class StreamDecoder:
 
     def _run(self) -> None:
         try:
-            with av.open(
-                self._bytes, "r", container_options=_OPTIONS, metadata_errors="replace"
-            ) as container:
-                self._decode(container)
+            codec = self._sniff()
+            if codec is not None:
+                self._decode_elementary(codec)
+            else:
+                self._decode_container()
             why = ""
         except FFmpegError as error:
             why = f"it is no sound of a known kind, or is damaged ({error.strerror})"
@@ -133,29 +148,50 @@ class StreamDecoder:
             why = f"it cannot be converted ({error})"
         self._call(lambda: None if self._closed else self._ended(why))
 
-    def _decode(self, container: InputContainer) -> None:
-        if not container.streams.audio:
+    def _sniff(self) -> str | None:
+        head = b""
+        while len(head) < NEEDED_BYTES and (more := self._bytes.read()):
+            head += more
+            if elementary(head) is not None:
+                break
+        self._bytes.put_back(head)
+        return elementary(head)
+
+    def _decode_elementary(self, codec: str) -> None:
+        context = av.CodecContext.create(codec, "r")
+        if not isinstance(context, AudioCodecContext):
             raise MediaError("it holds no sound")
-        stream = container.streams.audio[0]
-        stream.codec_context.thread_count = 1
-        self.codec = stream.codec_context.name
-        converter, run = _Converter(), 0
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-                run = 0
-            except FFmpegError:
-                self.faults += 1
-                run += 1
-                if run >= _RUN_OF_FAULTS:
-                    raise MediaError("what comes is no longer the sound that it was") from None
-                continue
-            for frame in frames:
-                if isinstance(frame, AudioFrame):
-                    self._give(converter.convert(frame))
-            self.format_changes = converter.changes
-            if self._closed:
-                return
+        self.codec = context.name
+        while data := self._bytes.read(READ_BYTES):
+            for packet in context.parse(data):
+                self._play(partial(context.decode, packet))
+
+    def _decode_container(self) -> None:
+        media = av.open(self._bytes, "r", container_options=_OPTIONS, metadata_errors="replace")
+        with media as container:
+            if not container.streams.audio:
+                raise MediaError("it holds no sound")
+            stream = container.streams.audio[0]
+            stream.codec_context.thread_count = 1
+            self.codec = stream.codec_context.name
+            for packet in container.demux(stream):
+                self._play(packet.decode)
+
+    def _play(self, decode: Callable[[], Iterable[object]]) -> None:
+        """One packet. A damaged one is counted; too many in a row are the end."""
+        try:
+            frames = list(decode())
+            self._run_of_faults = 0
+        except FFmpegError:
+            self.faults += 1
+            self._run_of_faults += 1
+            if self._run_of_faults >= _RUN_OF_FAULTS:
+                raise MediaError("what comes is no longer the sound that it was") from None
+            return
+        for frame in frames:
+            if isinstance(frame, AudioFrame):
+                self._give(self._converter.convert(frame))
+        self.format_changes = self._converter.changes
 
     def _give(self, pcm: Pcm) -> None:
         if len(pcm):

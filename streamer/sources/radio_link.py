@@ -15,11 +15,11 @@ from ...errors import LoaError
 from ..jitter import JitterBounds, JitterFifo
 from .radio_decode import StreamDecoder
 from .radio_fetch import Fetcher, Tuned
-from .radio_switch import Heard
+from .radio_switch import LOUD_US, Heard
 
 _MS = SAMPLE_RATE // 1000
 
-_LEAST_MS, _FIRST_MS, _MARGIN_MS = 200, 260, 80
+_LEAST_MS, _FIRST_MS, _MARGIN_MS, _MOST_MS = 160, 260, 80, 3000
 """The reserve: at least, at first, and beyond the longest wait that was seen. Icecast passes MP3 of 64 kb/s
 on in pieces of 175 ms; the rest of the 500 ms that a radio may add is for decoding and the way to the air."""
 
@@ -64,7 +64,7 @@ def segments(target_s: float) -> JitterBounds:
         capacity=6 * whole + 4 * SAMPLE_RATE,
         step=whole // 4,
         window_frames=frames,
-        slack=whole,
+        slack=whole // 2,
         low=100 * _MS,
         every=10,
     )
@@ -74,7 +74,8 @@ class AirMeter:
     """For how long nothing but dead air has come: too quiet, or a constant. Frame by frame."""
 
     def __init__(self) -> None:
-        self.quiet_us = 0
+        self.quiet_us = LOUD_US
+        """Not loud before it was: silence does not take over from silence."""
 
     def hear(self, frame: Pcm) -> None:
         alive = 20 * math.log10(float(np.std(frame)) / FULL_SCALE + 1e-9) > DEAD_DBFS
@@ -112,7 +113,7 @@ class Link:
         self.faults = self.format_changes = 0
         self._fetcher, self._now_us = fetcher, now_us
         self._fifo = JitterFifo(stream(_FIRST_MS))
-        self._fifo.target_samples = _FIRST_MS * _MS
+        self._expect(_FIRST_MS - _MARGIN_MS)
         self._waits = _Waits()
         self._begun_us: int | None = None
         self._meter = AirMeter()
@@ -188,9 +189,10 @@ class Link:
             return
         if self.tuned.target_s:
             self._fifo = JitterFifo(segments(self.tuned.target_s))
+            self._fifo.swing_samples = int(self.tuned.target_s * SAMPLE_RATE)
         elif "ogg" in self.tuned.content_type.lower():
             self._fifo = JitterFifo(stream(_FIRST_OGG_MS))
-            self._fifo.target_samples = _FIRST_OGG_MS * _MS
+            self._expect(_FIRST_OGG_MS - _MARGIN_MS)
 
     def _hear(self, pcm: Pcm) -> None:
         self._decoded += len(pcm)
@@ -198,11 +200,16 @@ class Link:
         self._begun_us = now_us if self._begun_us is None else self._begun_us
         longest_us = self._waits.note(now_us)
         if longest_us is not None and not self.tuned.target_s:
-            wanted = longest_us * _MS // 1000 + _MARGIN_MS * _MS
-            self._fifo.target_samples = min(max(wanted, _LEAST_MS * _MS), 3 * SAMPLE_RATE)
+            self._expect(longest_us // 1000)
         if self._decoder is not None:
             self._note(self._decoder)
         self._fifo.push(pcm)
+
+    def _expect(self, wait_ms: int) -> None:
+        """Be ready for a wait of so long."""
+        wait_ms = min(max(wait_ms, _LEAST_MS - _MARGIN_MS), _MOST_MS)
+        self._fifo.swing_samples = wait_ms * _MS
+        self._fifo.target_samples = (wait_ms + _MARGIN_MS) * _MS
 
     def _note(self, decoder: StreamDecoder) -> None:
         self.codec, self.faults, self.format_changes = decoder.codec, decoder.faults, decoder.format_changes

@@ -1,5 +1,6 @@
-"""What comes from outside, byte by byte: addresses, titles, playlists, HLS lists, the worker's own messages."""
+"""What comes from outside, byte by byte: addresses, titles, playlists, HLS lists, messages of the worker."""
 
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 
 import numpy as np
@@ -174,10 +175,8 @@ def test_hls_lists_that_cannot_be_followed_say_why(lines: str) -> None:
 def test_any_bytes_are_a_playlist_or_an_error(data: bytes) -> None:
     for head in (b"", b"#EXTM3U\n", b"[playlist]\n", b"#EXTM3U\n#EXT-X-TARGETDURATION:4\n"):
         is_playlist(head + data, "", "/")
-        try:
+        with suppress(ProtocolError):
             parse_playlist(head + data, BASE)
-        except ProtocolError:
-            pass
 
 
 def test_sound_is_no_playlist_whatever_its_server_says() -> None:
@@ -229,15 +228,9 @@ def test_dead_air_is_silence_hum_far_below_or_a_constant_and_never_quiet_music()
         "noise of a line": rng.normal(0, 15, 960),
         "quiet music": 120 * np.sin(2 * np.pi * 440 * at / 48000),
     }
-    quiet = {}
     for name, sound in sounds.items():
         meter = AirMeter()
+        meter.hear(rng.normal(0, 3000, 960).astype(np.int16))
         for _ in range(600):
             meter.hear(sound.astype(np.int16))
-        quiet[name] = meter.quiet_us
-    assert quiet == {
-        "silence": 12_000_000,
-        "constant": 12_000_000,
-        "noise of a line": 12_000_000,
-        "quiet music": 0,
-    }
+        assert meter.quiet_us == (0 if name == "quiet music" else 12_000_000), name
