@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import LoaError
-from . import fanout, http, loudness, mouth_to_ear, preempt, programs, speech, trust
+from . import fanout, http, loudness, mouth_to_ear, preempt, programs, radio, speech, switchover, trust
 from .result import Metrics, Result
 
 
