@@ -65,7 +65,7 @@ _UP_DB, _DOWN_DB = 0.12, 0.5
 _FAR_UP_DB, _FAR_DB, _KNOWN_WINDOWS = 0.5, 4.0, 6
 """Whoever is far too quiet, and has spoken for half a second, need not wait."""
 
-_MAKE_UP_DB = 3.0
+_MAKE_UP_DB = 4.0
 """The most by which gain makes up for the limiter; more would flatten the voice."""
 
 _HOLD_FRAMES = 40

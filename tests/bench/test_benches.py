@@ -7,9 +7,10 @@ import json
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
-from loa.bench import fanout, http, mouth_to_ear, preempt, programs, trust
+from loa.bench import fanout, http, loudness, mouth_to_ear, preempt, programs, recordings, speech, trust
 from loa.bench.result import Result
 
 TINY_S = 1.5
@@ -68,3 +69,22 @@ def test_trust() -> None:
     count, *figures = values(trust.run(60), *names)
     assert count == 60
     assert all(figure > 0 for figure in figures)
+
+
+@pytest.mark.peer
+def test_loudness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loudness, "_sounds", lambda: iter([np.tile(recordings.voice(), 2)]))
+    names = ("max_error_lu", "max_true_peak_dbtp", "cases", "microphone_us_per_frame")
+    error_lu, peak_dbtp, cases, cost_us = values(loudness.run(), *names)
+    assert error_lu < 1
+    assert -6 < peak_dbtp <= -1
+    assert cases == 3
+    assert cost_us > 0
+
+
+@pytest.mark.peer
+def test_speech() -> None:
+    """What it measures does not depend on the machine, so the targets hold here."""
+    found = speech.run()
+    assert all(3.8 <= pesq < 4.65 for pesq in values(found, "pesq_wb", "pesq_wb_32", "pesq_wb_live"))
+    assert all(0.9 <= sti <= 1 for sti in values(found, "sti", "sti_32", "sti_live"))
