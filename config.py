@@ -32,7 +32,10 @@ class Settings(BaseSettings):
         8080, ge=0, le=65535, description="Port that datagrams leave from and speakers attach to."
     )
     webrtc_port: int = Field(
-        8081, ge=0, le=65535, description="UDP port of microphones; 0: any that is free."
+        8081,
+        ge=0,
+        le=65535,
+        description="UDP port of microphones and of who listens by WebRTC; 0: any that is free.",
     )
     advertise: list[str] = Field(
         [],
@@ -60,6 +63,10 @@ class Settings(BaseSettings):
     )
     listeners_per_address: int = Field(
         200, ge=1, description="How many players of one address may listen to mounts at a time."
+    )
+    multicast: bool = Field(
+        False,
+        description="Send to the multicast groups of places, whose devices cannot verify what they play.",
     )
     radio_private_networks: list[IPv4Network | IPv6Network] = Field(
         [],

@@ -6,6 +6,7 @@ from .station.archive import Archive
 from .streamer.links import Links
 from .streamer.mounts import Mounts
 from .streamer.outputs.hls import Hls
+from .streamer.outputs.multicast import Multicast
 from .streamer.outputs.recording import Recorder
 from .streamer.outputs.whep import Whep
 from .streamer.pump import Pump
@@ -20,6 +21,14 @@ def port_readings(connections: Connections) -> tuple[Reading, ...]:
     return (
         Reading("loa_connections", "Open connections that are counted", connections.__len__, counter=False),
         Reading("loa_connections_refused", "Connections turned away", lambda: connections.refused),
+    )
+
+
+def multicast_readings(multicast: Multicast) -> tuple[Reading, ...]:
+    """What leaves for groups on LANs."""
+    return (
+        Reading("loa_multicast_groups", "Multicast groups", lambda: len(multicast), counter=False),
+        Reading("loa_multicast", "Packets to groups by fate", lambda: asdict(multicast.counters), "fate"),
     )
 
 

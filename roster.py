@@ -17,6 +17,7 @@ from .station.places import Places
 from .station.speaker import Speaker, SpeakerState
 from .streamer.admission import Enrolled
 from .streamer.air import Air
+from .streamer.broadcast import OnAir
 from .streamer.distribution import Distribution
 from .streamer.links import Links
 from .streamer.program import Program
@@ -151,8 +152,11 @@ class MountPaths:
     def program_at(self, place_id: str) -> Program | None:
         return self._air.program_at(place_id)
 
+    def playing_at(self, place_id: str) -> OnAir | None:
+        return self._air.playing_at(place_id) if place_id in self._air.territory else None
+
     def title_at(self, place_id: str) -> str:
-        playing = self._air.playing_at(place_id) if place_id in self._air.territory else None
+        playing = self.playing_at(place_id)
         return (playing.heard or playing.order.title) if playing else ""
 
     def name_of(self, place_id: str) -> str:

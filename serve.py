@@ -21,7 +21,7 @@ from .codecs.marks import encode_signals
 from .codecs.stored import StoredAudio
 from .config import Settings
 from .errors import DeniedError
-from .gauges import archive_readings, media_readings, port_readings, whep_readings
+from .gauges import archive_readings, media_readings, multicast_readings, port_readings, whep_readings
 from .key_news import KeyNews
 from .listening import Ports, Tls, bound, entrance, listening
 from .logs import Shown
@@ -39,6 +39,7 @@ from .streamer.microphone import MicrophoneSource
 from .streamer.mint import NodeMint
 from .streamer.mounts import Mounts
 from .streamer.outputs.hls import Hls
+from .streamer.outputs.multicast import Multicast
 from .streamer.outputs.recording import Recorder
 from .streamer.outputs.whep import Whep
 from .streamer.presence import Roll
@@ -92,6 +93,7 @@ class Doors:
     recorder: Recorder
     whip: Whip
     whep: Whep
+    multicast: Multicast
     calls: WsMicrophones
     tokens: MicrophoneTokens
 
@@ -222,7 +224,9 @@ async def _doors(settings: Settings, memory: Memory, core: Core, clock: NodeCloc
     hls = Hls(paths, clock)
     core.air.subscribe(hls.on_air_event)
     recorder = attached(settings, core.air, clock, memory.archive)
-    return Doors(paths, mounts, hls, recorder, whip, Whep(paths, whip.peers, clock), calls, tokens)
+    multicast = Multicast(paths, clock, on=settings.multicast)
+    multicast.use(await memory.station.multicasts.list())
+    return Doors(paths, mounts, hls, recorder, whip, Whep(paths, whip.peers, clock), multicast, calls, tokens)
 
 
 def _application(
@@ -237,6 +241,7 @@ def _application(
     registry, ways_in = CollectorRegistry(), entrance(settings, ports, tls)
     register(registry, port_readings(ports.connections))
     register(registry, whep_readings(doors.whep))
+    register(registry, multicast_readings(doors.multicast))
     register(registry, media_readings(core.udp, core.links, core.pump, doors.mounts, doors.hls, doors.whip))
     register(registry, archive_readings(doors.recorder, memory.archive))
     services = Services(
@@ -254,6 +259,7 @@ def _application(
         tokens=doors.tokens,
         content=memory.content,
         archive=memory.archive,
+        multicast=doors.multicast,
         relays=core.radios,
         pushes=core.pushes,
         texts=memory.texts,
@@ -299,6 +305,7 @@ async def _running(memory: Memory, core: Core, doors: Doors, clock: NodeClock) -
             group.create_task(archiving(doors.recorder, memory.archive), name="archive"),
             group.create_task(doors.whip.run(), name="whip"),
             group.create_task(doors.whep.run(), name="whep"),
+            group.create_task(doors.multicast.run(), name="multicast"),
             group.create_task(memory.content.run(), name="content"),
             group.create_task(memory.emergencies.follow(), name="journal"),
             group.create_task(memory.watch.run(), name="audit"),

@@ -5,7 +5,7 @@ Laws: those of `schema.py`.
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .schema import ID, TIME, Base
@@ -34,6 +34,24 @@ class PushRow(Base):
     name: Mapped[str] = mapped_column(String(63), unique=True)
     title: Mapped[str] = mapped_column(String(120))
     hash: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str | None] = mapped_column(ID)
+    created_us: Mapped[int] = mapped_column(TIME)
+
+
+class MulticastRow(Base):
+    """A group on a LAN to which a place's sound is sent. `classes`: numbers of `BroadcastClass`."""
+
+    __tablename__ = "multicast"
+    __table_args__ = (UniqueConstraint("group", "port"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    place: Mapped[str] = mapped_column(ForeignKey("place.id", ondelete="CASCADE"), index=True)
+    group: Mapped[str] = mapped_column(String(45))
+    port: Mapped[int]
+    codec: Mapped[str] = mapped_column(String(8))
+    classes: Mapped[list[Any]] = mapped_column(JSON)
+    ttl: Mapped[int]
+    interface: Mapped[str] = mapped_column(String(45))
     created_by: Mapped[str | None] = mapped_column(ID)
     created_us: Mapped[int] = mapped_column(TIME)
 

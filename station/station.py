@@ -16,6 +16,7 @@ from .broadcasts import Broadcasts
 from .codes import Codes
 from .database import Database
 from .factors import Factors
+from .multicasts import Multicasts
 from .password import Passwords
 from .places import Places
 from .play_log import PlayLog
@@ -45,6 +46,7 @@ class Station:
         self.codes = Codes(database)
         self.programs = Programs(database)
         self.radios = Radios(database)
+        self.multicasts = Multicasts(database)
         self.pushes = Pushes(database)
         self.broadcasts = Broadcasts(database)
         self.play_log = PlayLog(database)

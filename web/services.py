@@ -23,6 +23,7 @@ from ..station.texts import Texts
 from ..station.volumes import Loudness
 from ..streamer.air import Air
 from ..streamer.clips import Clip
+from ..streamer.outputs.multicast import Multicast
 from ..streamer.presence import Roll
 from ..streamer.sources.pushes import Pushes
 from ..streamer.sources.radios import Radios
@@ -105,6 +106,7 @@ class Services:
     clip: Callable[[str], Clip]
     """Opens the stored recording in a folder of the content store; called in a thread."""
     registry: CollectorRegistry
+    multicast: Multicast
     relays: Radios
     pushes: Pushes
     archive: Archive

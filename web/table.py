@@ -15,6 +15,7 @@ from .enrolments import cancel_enrolment, enrol, list_enrolments, make_enrolment
 from .events import live_events
 from .keys import key_routes
 from .live_models import LiveEvent
+from .multicasts import multicast_routes
 from .people_table import people
 from .places import add_place, change_place, list_places, preview_reach, reorder_place
 from .probes import healthz, metrics, openapi_json, readyz
@@ -49,6 +50,7 @@ def routes() -> tuple[Route, ...]:
         *_volume(),
         *_content(),
         *radio_routes(API),
+        *multicast_routes(API),
         *push_routes(API),
         *text_routes(API),
         *_air(),

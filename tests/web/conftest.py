@@ -39,6 +39,7 @@ from loa.streamer.air import Air
 from loa.streamer.broadcast import Order
 from loa.streamer.fanout import Parcel
 from loa.streamer.feed import microphones_only
+from loa.streamer.outputs.multicast import Multicast
 from loa.streamer.presence import Roll
 from loa.streamer.sources.pushes import Pushes
 from loa.streamer.sources.radios import Radios
@@ -270,6 +271,7 @@ def services(
         ),
         keyring=own_keyring(tmp_path / "keys", air.territory.ids[0], clock),
         tokens=MicrophoneTokens(clock),
+        multicast=Multicast(air, clock, on=False),
         relays=Radios(clock),
         pushes=Pushes(clock),
         archive=Archive(tmp_path / "recordings", station.recordings, clock, Rule()),

@@ -7,6 +7,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from loa.station.role import Builtin, NewRole
 from loa.station.speaker import NewSpeaker, SpeakerState
 from loa.station.text_note import build_note
 from loa.streamer.broadcast import Order, ToneSource
+from loa.streamer.outputs.group import LanCodec
 from loa.trust.keys import SigningKey
 from loa.web.airing import accept, alert
 from loa.web.desk import Desk
@@ -101,6 +103,23 @@ class World:
             return new.about.id
 
         return await self._thing(place, make, "push")
+
+    async def multicast(self, place: str) -> str:
+        async def make() -> str:
+            group = await self.desk.station.multicasts.add(
+                place=place,
+                group=str(ip_address(0xEF000000 + secrets.randbits(24))),
+                port=5004,
+                codec=LanCodec.PCMU,
+                classes=BroadcastClass,
+                ttl=1,
+                interface="",
+                created_by=None,
+                now_us=self.clock.now_us(),
+            )
+            return group.id
+
+        return await self._thing(place, make, "multicast")
 
     async def radio(self, place: str) -> str:
         async def make() -> str:

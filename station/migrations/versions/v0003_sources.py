@@ -35,6 +35,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_push_place", "push", ["place"])
     op.create_table(
+        "multicast",
+        sa.Column("id", sa.String(16), nullable=False),
+        sa.Column("place", sa.String(16), nullable=False),
+        sa.Column("group", sa.String(45), nullable=False),
+        sa.Column("port", sa.Integer, nullable=False),
+        sa.Column("codec", sa.String(8), nullable=False),
+        sa.Column("classes", sa.JSON, nullable=False),
+        sa.Column("ttl", sa.Integer, nullable=False),
+        sa.Column("interface", sa.String(45), nullable=False),
+        *_made(),
+        sa.PrimaryKeyConstraint("id", name="pk_multicast"),
+        sa.UniqueConstraint("group", "port", name="uq_multicast_group_port"),
+        sa.ForeignKeyConstraint(["place"], ["place.id"], name="fk_multicast_place", ondelete="CASCADE"),
+    )
+    op.create_index("ix_multicast_place", "multicast", ["place"])
+    op.create_table(
         "recording",
         sa.Column("program", sa.String(16), nullable=False),
         sa.Column("first_k", sa.BigInteger, nullable=False),
@@ -62,7 +78,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("aired", "recording", "push", "radio"):
+    for table in ("aired", "recording", "multicast", "push", "radio"):
         op.drop_table(table)
 
 
