@@ -87,7 +87,9 @@ def clean_group(text: str) -> str:
     except ValueError:
         raise OperatorError(f"group {text[:60]!r}: no address, expected one such as 239.10.0.1") from None
     if not address.is_multicast or address in LINK_LOCAL:
-        raise OperatorError(f"group {address}: expected a multicast address, best one of 239.0.0.0/8")
+        raise OperatorError(
+            f"group {address} is no group for sound, expected a multicast address, best one of 239.0.0.0/8"
+        )
     return str(address)
 
 
@@ -100,7 +102,9 @@ def clean_classes(classes: Iterable[BroadcastClass]) -> list[int]:
 
 def clean_interface(text: str) -> str:
     if not _INTERFACE.fullmatch(text):
-        raise OperatorError(f"interface {text[:60]!r}: expected a name such as eth0, or an address of it")
+        raise OperatorError(
+            f"interface {text[:60]!r} is no name, expected one such as eth0, or an address of it"
+        )
     return text
 
 

@@ -322,8 +322,7 @@ async def test_gstreamer_hears_a_group_through_its_jitter_buffer(tmp_path: Path,
     )
     name, clock_hz, depay = GST[codec]
     caps = f"application/x-rtp,media=audio,clock-rate={clock_hz},encoding-name={name}"
-    more = "" if codec is LanCodec.OPUS else ",channels=1"
-    caps += more
+    caps += f",payload={group.form.payload_type}" + ("" if codec is LanCodec.OPUS else ",channels=1")
     heard = tmp_path / "heard.wav"
     pipeline = (
         f"udpsrc multicast-group=239.78.0.2 multicast-iface=lo port={port} num-buffers=100 caps={caps} "
