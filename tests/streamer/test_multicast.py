@@ -129,9 +129,10 @@ def decoded(codec: LanCodec, payloads: list[bytes]) -> tuple[Pcm, int]:
         LanCodec.OPUS: ("libopus", 48000),
     }[codec]
     context = av.CodecContext.create(name, "r")
-    context.sample_rate, context.layout = rate, "mono"  # type: ignore[attr-defined]
+    assert isinstance(context, av.AudioCodecContext)
+    context.sample_rate, context.layout = rate, "mono"
     frames = [frame for payload in payloads for frame in context.decode(av.Packet(payload))]
-    pcm = np.concatenate([np.asarray(frame.to_ndarray()).reshape(-1) for frame in frames])  # type: ignore
+    pcm = np.concatenate([np.asarray(frame.to_ndarray()).reshape(-1) for frame in frames])
     return pcm.astype(np.int16), rate
 
 
@@ -241,9 +242,10 @@ def test_g711_is_what_ffmpeg_reads(law: Law, name: str) -> None:
     """Every sample there is comes back within half a step of its segment."""
     pcm = np.arange(-32_768, 32_768, dtype=np.int32).astype(np.int16)
     context = av.CodecContext.create(name, "r")
-    context.sample_rate, context.layout = 8000, "mono"  # type: ignore[attr-defined]
+    assert isinstance(context, av.AudioCodecContext)
+    context.sample_rate, context.layout = 8000, "mono"
     (frame,) = context.decode(av.Packet(G711Encoder(law).encode(pcm)))
-    back = np.asarray(frame.to_ndarray()).reshape(-1).astype(np.int64)  # type: ignore[union-attr]
+    back = np.asarray(frame.to_ndarray()).reshape(-1).astype(np.int64)
     error = np.abs(back - pcm.astype(np.int64))
     assert np.all(error <= np.maximum(16, np.abs(pcm.astype(np.int64)) // 31 + 8))
     assert np.all(np.diff(back) >= 0), "a louder sample is never quieter"
