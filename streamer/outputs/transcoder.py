@@ -1,7 +1,8 @@
 """A program for telephones: its Opus packets, decoded once and encoded once for each codec that is wanted.
 
 Laws: a frame is decoded and encoded once, however many groups send it; frames come in order, and one that
-was done lately is given again. Belongs to one program, on the loop: 150 us a frame and codec at most.
+was done lately is given again. Belongs to one program, on the loop: 230 us a frame for G.722, decoding
+included, 130 for G.711, 33 for L16 (2-core machine).
 """
 
 from collections.abc import Callable

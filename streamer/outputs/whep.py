@@ -32,13 +32,13 @@ log = structlog.get_logger("whep")
 
 MAX_VIEWERS = 128
 """Monitors of a console, not a public: for the public there are mounts and HLS. At 50 packets a second and
-about 20 us a packet (encrypting, and the system's part) they take an eighth of a core."""
+9 us a packet (built, encrypted and sent on loopback; 2-core machine) they take 6 % of a core."""
 
 MAX_PER_ADDRESS = 16
 """An office behind one address, some pages each."""
 
 SLICE_SENDS = 64
-"""1.3 ms."""
+"""0.6 ms."""
 
 
 class PlaceSource(Protocol):
