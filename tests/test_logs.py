@@ -8,11 +8,10 @@ import pytest
 import structlog
 
 from loa.logs import MASKED, Shown, configure, masked_text
-from loa.trust.enrol import Invitation, make_code
-from loa.trust.keys import SigningKey
+from loa.trust.enrol import Code, Invitation
 
 SECRET = "hunter2hunter2"
-CODE = make_code(SigningKey.generate().public)
+CODE = Code(bytes(range(10)), bytes(range(200, 210))).text()
 TOKEN = "loa_" + "aB3-_" * 8
 GRANT = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJl"
 
