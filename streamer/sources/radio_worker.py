@@ -97,6 +97,8 @@ class Worker:
 
     async def _step(self) -> None:
         step = self._switch.step(now_us(), {index: link.heard for index, link in self._links.items()})
+        if self._fade is not None and not self._fade.left:
+            await self._end_fade()
         for index in step.open:
             self._links[index] = Link(self._fetcher, self._job.addresses[index], now_us)
         air = None if step.air is None else self._links[step.air]

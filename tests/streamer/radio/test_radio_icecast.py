@@ -56,6 +56,7 @@ async def test_a_broken_link_goes_to_the_standby_and_back(
     assert await ear.hears(880, within_s=10) < 3.5
     await upstream.start()
     await upstream.source("live", *tone(440))
+    await ear.goes_on(2)  # nobody read while the server started
     before = len(ear.frames)
     await ear.hears(440, within_s=60)
     ear.frames = ear.frames[before:]
