@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -19,12 +20,25 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from ..errors import OperatorError
 from ..logs import names_secret
+from ..station.text import clean_name
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 """A permanent opaque id: 16 lower-case hex digits."""
 
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+def _shown(title: str) -> str:
+    """As the station will keep it, or ValueError: what is on the air already must not fail there."""
+    try:
+        return clean_name(title, where="title", max_chars=200)
+    except OperatorError as error:
+        raise ValueError(str(error)) from error
+
+
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_shown)
+]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,23}$")]

@@ -219,3 +219,17 @@ async def test_an_emergency_that_ends_by_itself_is_ended_in_the_journal_and_the_
     await desk.recorder.drain()
     assert (await station.broadcasts.get(told["id"])).ended_us is not None
     assert desk.recorder.refused == 0
+
+
+@pytest.mark.parametrize("title", ["Lũ\x1bquét", "Lũ\x00", "\u0958" * 200], ids=["escape", "zero", "grows"])
+@pytest.mark.parametrize("path", ["/api/v1/emergencies", "/api/v1/broadcasts"])
+async def test_a_title_that_cannot_be_kept_never_goes_on_air(
+    page: Any, land: Any, program: str, path: str, title: str
+) -> None:
+    """Nothing sounds whose record the station would refuse afterwards."""
+    body = {"source": {"kind": "file", "program": program}, "targets": [land.north.id], "title": title}
+    if path.endswith("emergencies"):
+        body["severity"] = "severe"
+    told = await page.post(path, body, status=422)
+    assert "title" in told["where"]
+    assert await page.get("/api/v1/broadcasts") == []
