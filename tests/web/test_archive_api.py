@@ -120,7 +120,7 @@ async def test_a_piece_has_its_true_length(page: Page, aired: Aired) -> None:
 
 
 def decoded(data: bytes) -> np.ndarray[Any, np.dtype[np.int16]]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     return np.concatenate(frames)
 
