@@ -48,7 +48,9 @@ def _text(annotation: object) -> bool:
 
 
 @pytest.mark.parametrize(
-    "found", sorted(set(classes()), key=str), ids=lambda c: f"{c.__module__}.{c.__name__}"
+    "found",
+    sorted(set(classes()), key=lambda c: (c.__module__, c.__qualname__)),
+    ids=lambda c: f"{c.__module__}.{c.__name__}",
 )
 def test_a_repr_shows_no_secret(found: type) -> None:
     showing = {name for name in shown(found) if SECRET.search(name)}
