@@ -39,7 +39,7 @@ VOICE = Habits(stands_out_db=7.5, memory=30, max_gain_db=36.0)
 K-weighted and by 20 ms, the noise of fans and rain spreads over 1 to 6 dB; of music a fifth stands out by
 7.5, of speech nine tenths (measured)."""
 
-BROADCAST = Habits(stands_out_db=0.0, memory=100, max_gain_db=20.0)
+BROADCAST = Habits(stands_out_db=0.0, memory=100, max_gain_db=24.0)
 """10 s: what is soft in a song stays softer than its chorus."""
 
 _QUIETEST_DB = -56.0
@@ -86,7 +86,7 @@ class Loudness:
         self._frames: deque[tuple[float, float, bool]] = deque(maxlen=_WINDOW_FRAMES)
         self._seen = 0
         self._below = 0
-        self._power, self._ratio = 0.0, 1.0
+        self._power, self._aired = 0.0, 0.0
         self.windows = 0
 
     @property
@@ -97,7 +97,7 @@ class Loudness:
     @property
     def taken_db(self) -> float:
         """What the limiter takes of it."""
-        return -10 * math.log10(max(self._ratio, 0.1))
+        return self.db - loudness_db(self._aired)
 
     @property
     def counts(self) -> bool:
@@ -123,7 +123,7 @@ class Loudness:
         self.windows += 1
         weight = 1 / min(self.windows, self._memory)
         self._power += weight * (power - self._power)
-        self._ratio += weight * (aired / power - self._ratio)
+        self._aired += weight * (aired - self._aired)
 
 
 class AutoGain:

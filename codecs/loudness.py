@@ -22,13 +22,12 @@ from .survey import BIN_SAMPLES, Bins, Loudness, integrated, survey
 MAX_GAIN_DB = 40.0
 """A whisper at -56 LUFS still comes up; beyond that it is mostly the noise of the room."""
 
-_MAKE_UP_DB = 3.4
+_MAKE_UP_DB = 3.0
 """The most by which gain makes up for what the limiter takes. Where that is not enough, the sound is all
 peaks; more gain would flatten it and lift its background, so it stays a little under the target."""
 
-_MARGIN_DB = 0.5
-"""Under the ceiling, as live: what rounding, another meter's filter and Opus add to speech (0.3 dB; to the
-noise of a whisper or a shout up to 2, which no margin that keeps the loudness covers)."""
+_MARGIN_DB = 0.1
+"""Under the ceiling: what rounding to 16 bits and another meter's filter may add."""
 
 _KERNEL = np.hanning(9)[1:-1] / np.hanning(9)[1:-1].sum()
 """The limiter's course: 28 ms from first to last of 7 bins, so that the gain moves slower than the pitch of
