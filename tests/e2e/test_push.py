@@ -38,7 +38,9 @@ class Mount:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
-        self._decoder = av.CodecContext.create("mp3float", "r")
+        decoder = av.CodecContext.create("mp3float", "r")
+        assert isinstance(decoder, av.AudioCodecContext)
+        self._decoder = decoder
         self.last: Sound = np.zeros(0)
 
     async def hears(self, hz: int) -> None:

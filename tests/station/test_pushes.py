@@ -53,7 +53,7 @@ async def test_a_name_is_a_slug_and_no_two_are_equal(station: Station) -> None:
 async def test_what_is_not_there_is_told(station: Station) -> None:
     for act in (station.pushes.rotate, station.pushes.delete, station.pushes.change):
         with pytest.raises(NotFoundError):
-            await act("f" * 16)  # type: ignore[operator]
+            await act("f" * 16)
 
 
 def test_passwords_have_a_hundred_bits_and_no_letters_to_confuse() -> None:

@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+
+from loa.streamer.sources.pushes import ENDED, Sender
 
 from .conftest import PASSWORD, PUSH, Door, Hearing, until
 
@@ -24,9 +27,13 @@ CODINGS = {
 
 @contextlib.asynccontextmanager
 async def running(*command: str, as_nobody: bool = False) -> AsyncIterator[asyncio.subprocess.Process]:
-    who = {"user": "nobody", "group": "nogroup", "extra_groups": ()} if as_nobody else {}
     process = await asyncio.create_subprocess_exec(
-        *command, **who, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        *command,
+        user="nobody" if as_nobody else None,
+        group="nogroup" if as_nobody else None,
+        extra_groups=() if as_nobody else None,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         yield process
@@ -75,7 +82,7 @@ async def test_a_newer_source_takes_over_and_listeners_hear_a_fade_at_most(door:
                 later = hearing.sounding
                 await until(lambda: hearing.sounding > later + 100)
                 assert hearing.pitch_hz() == pytest.approx(1500, abs=4)
-        heard = [frame.any() for frame in hearing.frames[begun:]]
+        heard = [bool(frame.any()) for frame in hearing.frames[begun:]]
         assert heard.count(False) <= 5, "an expected silence of 100 ms at most"
         assert not hearing.feed.closed
 
@@ -109,3 +116,22 @@ async def test_libshout_asks_first_then_pushes_and_names_its_title(door: Door) -
         await until(lambda: hearing.sounding > 75)
         assert hearing.pitch_hz() == pytest.approx(900, abs=4)
         await until(lambda: hearing.feed.title == "Unknown - Unknown")  # what it calls a tone
+
+
+@pytest.mark.parametrize("coding", ["libopus", "libvorbis"])
+async def test_ogg_that_begins_anew_at_each_title_goes_on(door: Door, tmp_path: Path, coding: str) -> None:
+    """As encoders write it when a title changes: one stream ends, another follows on the same connection."""
+    for hz in (500, 900):
+        file = str(tmp_path / f"{hz}.ogg")
+        sound = ("-f", "lavfi", "-i", f"sine=frequency={hz}:sample_rate=48000", "-t", "2")
+        async with running("ffmpeg", "-v", "error", *sound, "-c:a", coding, file) as made:
+            assert await made.wait() == 0
+    parts = [(tmp_path / f"{hz}.ogg").read_bytes() for hz in (500, 900)]
+
+    async def read() -> bytes:
+        return parts.pop(0) if parts else b""
+
+    async with Hearing(door.pushes.feed(PUSH)) as hearing:
+        source = await door.pushes.receive(PUSH, Sender("127.0.0.1"), read)
+        assert source.why == ENDED
+        await until(lambda: abs(hearing.pitch_hz() - 900) < 5)
