@@ -26,7 +26,7 @@ from .radio_pipe import HEAD, SOUND, STATE, parse_head, parse_sound
 
 COMMAND = (sys.executable, "-P", "-m", "loa.streamer.sources.push_worker")
 MAX_SOURCES = 64
-"""A worker takes some 70 MB and 2 % of a core."""
+"""A worker takes 70 MB (33 of them its own) and 3 to 4 % of a core here, for MP3 at 128 kb/s."""
 IDLE_S = 10.0
 """Icecast's own limit; an encoder that is alive sends something within a second."""
 FIRST_SOUND_S = 15.0
