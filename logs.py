@@ -18,7 +18,7 @@ import structlog
 MASKED = "***"
 
 _NAMES = re.compile(
-    r"passw|secret|token|cookie|authorization|csrf|credential|otp|recovery|private|\buri\b|\bcodes?\b|_codes?\b",
+    r"passw|secret|token|cookie|authorization|csrf|credential|otp|recovery|private(?!_networks)|\buri\b|\bcodes?\b|_codes?\b",
     re.I,
 )
 _LETTER = "[0-9A-TV-Z]"
