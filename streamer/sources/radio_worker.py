@@ -20,7 +20,7 @@ import av
 import numpy as np
 
 from ...codecs.frame import FRAME_SAMPLES, FRAME_US, Pcm
-from ...codecs.leveller import LiveLeveller
+from ...codecs.leveller import BROADCAST, LiveLeveller
 from ...codecs.meter import LevelMeter
 from .radio_fetch import Fetcher
 from .radio_link import Link
@@ -75,7 +75,7 @@ class Worker:
         self._links: dict[int, Link] = {}
         self._air: Link | None = None
         self._fade: _Fade | None = None
-        self._leveller, self._meter = LiveLeveller(), LevelMeter()
+        self._leveller, self._meter = LiveLeveller(BROADCAST), LevelMeter()
         self._sounded = False
         self._told: RadioState | None = None
         self.dropped = 0
