@@ -70,7 +70,7 @@ types: setup
 	cd .build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p loa && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p loa.tests
 
 unit: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # --- for maintainers
 

@@ -32,7 +32,6 @@ FLOORS = {
     "gauges": 7,
     "archiving": 7,
     "listening": 7,
-    "archiving": 7,
     "memory": 7,
     "tidy": 7,
     "serve": 8,
