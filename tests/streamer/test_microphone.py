@@ -63,7 +63,7 @@ def test_what_is_wrong_is_told_and_a_network_that_stops_is_no_muted_microphone()
     microphone = MicrophoneSource()
     for _ in range(300):
         microphone.frame()
-    assert microphone.remarks == ()
+    assert not microphone.remarks
     for k in range(300):
         microphone.push(np.zeros(960, np.int16), k)
         microphone.frame()

@@ -15,8 +15,8 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 
 from loa.clock import NodeClock
 from loa.errors import ConflictError, DeniedError, NotFoundError
-from loa.streamer.microphone import MicrophoneSource
 from loa.streamer.leg import Gone
+from loa.streamer.microphone import MicrophoneSource
 from loa.streamer.whip import Whip
 
 SDP = "application/sdp"

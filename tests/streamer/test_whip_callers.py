@@ -15,9 +15,9 @@ from playwright.async_api import Error, Page, async_playwright
 
 from loa.clock import NodeClock
 from loa.codecs.frame import FRAME_US, SAMPLE_RATE, Pcm
+from loa.streamer.leg import Gone
 from loa.streamer.microphone import MicrophoneSource
 from loa.streamer.pacer import Pacer
-from loa.streamer.leg import Gone
 from loa.streamer.whip import Whip
 
 pytestmark = pytest.mark.peer
