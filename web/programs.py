@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import PurePath
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from ..errors import InternalError
 from ..station.act import Act
@@ -101,6 +102,10 @@ async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
             yield part
     except TimeoutError as error:
         raise _too_slow() from error
+    except HttpProcessingError as error:
+        raise HttpError(
+            400, "a part whose head cannot be read", "body", "multipart/form-data as RFC 7578 says"
+        ) from error
     except ValueError as error:
         raise HttpError(
             400, f"no readable form: {error}", "body", "multipart/form-data as RFC 7578 says"

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -22,7 +23,7 @@ ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HERE = ("192.0.2.1", 8080)
 
 
-def told(**more: object) -> Settings:
+def told(**more: Any) -> Settings:
     return load(host="127.0.0.1", http_port=0, https_port=0, connections_per_address=MOST, **more)
 
 

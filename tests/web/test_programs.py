@@ -114,6 +114,9 @@ async def test_a_form_that_does_not_fit_is_told(
         ("multipart/form-data", b"no boundary", 400),
         ("multipart/form-data; boundary=x", b"no part", 400),
         ("multipart/form-data; boundary=x", b"--x\r\n\r\n", 422),
+        ("multipart/form-data; boundary=x", b"--x\r\nA: \0\r\n\r\n", 400),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"A: 1\r\n" * 5_000 + b"\r\n", 400),
+        ("multipart/form-data; boundary=x", b"--x\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", 400),
     ],
 )
 async def test_a_body_that_is_no_form_is_told(page: Any, kind: str, body: bytes, status: int) -> None:
@@ -123,20 +126,28 @@ async def test_a_body_that_is_no_form_is_told(page: Any, kind: str, body: bytes,
     assert set(await answer.json()) == {"what", "where", "expected"}
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing(
-    page: Any, content: ContentStore, tmp_path: Any, capsys: pytest.CaptureFixture[str], caplog: Any
-) -> None:
+BEGUN = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nsound'
+
+
+async def begin(page: Any, sent: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """An upload of 9 MB of which no more than this has been sent."""
     url = page.client.make_url(PROGRAMS)
     cookie = page.client.session.cookie_jar.filter_cookies(url)["loa_session"].value
-    _, writer = await asyncio.open_connection(url.host, url.port)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
     head = (
         f"POST {PROGRAMS} HTTP/1.1\r\nHost: localhost\r\n"
         f"Cookie: loa_session={cookie}\r\nX-CSRF-Token: {page.csrf}\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n"
-        '--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\nsound'
     )
-    writer.write(head.encode() + bytes(3_000_000))
+    writer.write(head.encode() + sent)
     await writer.drain()
+    return reader, writer
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(
+    page: Any, content: ContentStore, tmp_path: Any, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    _, writer = await begin(page, BEGUN + bytes(3_000_000))
     incoming = tmp_path / "content" / "incoming"
 
     async def begun() -> bool:
@@ -152,6 +163,40 @@ async def test_an_upload_that_breaks_off_leaves_nothing(
     assert await page.get(PROGRAMS) == []
     assert "request failed" not in capsys.readouterr().out
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"--x\r\nContent-Dis", BEGUN + bytes(1_000_000)],
+    ids=["nothing", "half a head", "sound"],
+)
+async def test_an_upload_that_comes_to_a_halt_ends_and_leaves_nothing(
+    page: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr("loa.web.programs.IDLE_S", 0.3)
+    reader, writer = await begin(page, sent)
+    async with asyncio.timeout(20):
+        told = await reader.read(4096)
+        assert told.startswith(b"HTTP/1.1 408 "), told
+    writer.close()
+    assert await asyncio.to_thread(os.listdir, tmp_path / "content" / "incoming") == []
+    assert await page.get(PROGRAMS) == []
+
+
+async def test_an_upload_that_only_pauses_goes_on(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the pause, not the whole."""
+    monkeypatch.setattr("loa.web.programs.IDLE_S", 2.0)
+
+    async def drip() -> AsyncIterator[bytes]:
+        yield BEGUN
+        for _ in range(6):
+            await asyncio.sleep(0.5)
+            yield b"sound"
+        yield b"\r\n--x--\r\n"
+
+    headers = {"X-CSRF-Token": page.csrf, "Content-Type": "multipart/form-data; boundary=x"}
+    answer = await page.client.post(PROGRAMS, data=drip(), headers=headers)
+    assert answer.status == 202, await answer.text()
 
 
 async def test_it_can_be_heard_before_it_is_aired_from_any_point(page: Any, program: str) -> None:
