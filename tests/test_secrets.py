@@ -51,11 +51,10 @@ def called(found: type) -> str:
     return f"{found.__module__}.{found.__qualname__}"
 
 
-@pytest.mark.parametrize(
-    "found",
-    sorted(set(classes()), key=called),
-    ids=called,
-)
+FOUND: list[type] = sorted(set(classes()), key=called)
+
+
+@pytest.mark.parametrize("found", FOUND, ids=called)
 def test_a_repr_shows_no_secret(found: type) -> None:
     showing = {name for name in shown(found) if SECRET.search(name)}
     assert not showing, f"{found.__module__}.{found.__name__}: say repr=False of {sorted(showing)}"
