@@ -10,6 +10,7 @@ import App from './App.svelte'
 import { I18n } from './i18n/i18n.svelte.ts'
 import type { App as Parts } from './state/app.ts'
 import { Access } from './state/access.svelte.ts'
+import { Bulletins } from './state/bulletins.svelte.ts'
 import { Connection } from './state/connection.svelte.ts'
 import { LiveCall } from './state/live.svelte.ts'
 import { Mic } from './state/mic.svelte.ts'
@@ -45,6 +46,7 @@ function build(): Parts {
     access: new Access(session, places),
     route: new Route(),
     ...{ api, i18n, now, notices, session, places, onAir, programs, mic, live, connection },
+    bulletins: new Bulletins(api, programs),
     player: new Player(),
     view: new View(),
   }
@@ -80,6 +82,10 @@ function apply({ places, onAir, programs }: Parts, event: LiveEvent): void {
       return programs.apply(event.program)
     case 'program_gone':
       return programs.gone(event.id)
+    case 'radio':
+    case 'radio_gone':
+    case 'push':
+    case 'push_gone':
     case 'speakers':
     case 'hello':
       return

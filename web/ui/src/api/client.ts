@@ -8,6 +8,8 @@ import { asProblem, parseProblem, Problem } from './problem.ts'
 export const CSRF_HEADER = 'X-CSRF-Token'
 /** No button waits longer for an answer. */
 const DEADLINE_MS = 12000
+/** But for the few that say that they work on it, such as a voice that reads a text out. */
+const PATIENT_MS = 90000
 
 interface Answer<T> {
   data?: T
@@ -17,6 +19,9 @@ interface Answer<T> {
 
 export class Api {
   readonly http: Client<paths>
+  /** The `fetch` of a call whose answer takes its time. */
+  readonly patient = (request: Request): Promise<Response> =>
+    fetch(request, { signal: AbortSignal.timeout(PATIENT_MS) })
   #csrf = ''
   /** Called when the server no longer knows who we are. */
   onUnauthorized: () => void = () => undefined

@@ -12,6 +12,10 @@ const KINDS: Record<EventKind, true> = {
   level: true,
   program: true,
   program_gone: true,
+  radio: true,
+  radio_gone: true,
+  push: true,
+  push_gone: true,
 }
 
 export const EVENT_KINDS = Object.keys(KINDS) as readonly EventKind[]

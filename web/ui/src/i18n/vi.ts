@@ -2,12 +2,13 @@
    Entries with numbers or names are functions; `n` is already written as a number of the language. */
 
 import { air } from './vi/air.ts'
+import { bulletin } from './vi/bulletin.ts'
 import { devices } from './vi/devices.ts'
 import { entry } from './vi/entry.ts'
 import { people } from './vi/people.ts'
 import { records } from './vi/records.ts'
 import { security } from './vi/security.ts'
 
-export const vi = { ...entry, ...air, ...security, ...people, ...devices, ...records }
+export const vi = { ...entry, ...air, ...bulletin, ...security, ...people, ...devices, ...records }
 
 export type Strings = typeof vi

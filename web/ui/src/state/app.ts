@@ -5,6 +5,7 @@ import { createContext } from 'svelte'
 import type { Api } from '../api/client.ts'
 import type { I18n } from '../i18n/i18n.svelte.ts'
 import type { Access } from './access.svelte.ts'
+import type { Bulletins } from './bulletins.svelte.ts'
 import type { Connection } from './connection.svelte.ts'
 import type { LiveCall } from './live.svelte.ts'
 import type { Mic } from './mic.svelte.ts'
@@ -29,6 +30,7 @@ export interface App {
   readonly places: Places
   readonly onAir: OnAir
   readonly programs: Programs
+  readonly bulletins: Bulletins
   readonly mic: Mic
   readonly live: LiveCall
   readonly player: Player

@@ -67,6 +67,7 @@ export const air: typeof vi = {
   },
   live: {
     tab: 'Go live',
+    tabShort: 'Live',
     start: 'Go live',
     startHint: 'Press to go on air',
     chooseFirst: 'Choose places first',
@@ -115,6 +116,7 @@ export const air: typeof vi = {
   },
   files: {
     tab: 'Air a file',
+    tabShort: 'File',
     drop: 'Drop audio files here',
     or: 'or',
     pick: 'Choose files…',

@@ -64,6 +64,7 @@ export const air = {
   },
   live: {
     tab: 'Nói trực tiếp',
+    tabShort: 'Nói',
     start: 'Bắt đầu nói',
     startHint: 'Bấm để lên sóng',
     chooseFirst: 'Chọn nơi nhận trước',
@@ -112,6 +113,7 @@ export const air = {
   },
   files: {
     tab: 'Phát tệp',
+    tabShort: 'Tệp',
     drop: 'Kéo tệp âm thanh vào đây',
     or: 'hoặc',
     pick: 'Chọn tệp…',
