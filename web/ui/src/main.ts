@@ -20,6 +20,7 @@ import { OnAir } from './state/onair.svelte.ts'
 import { Places } from './state/places.svelte.ts'
 import { Player } from './state/player.svelte.ts'
 import { Programs } from './state/programs.svelte.ts'
+import { Radios } from './state/radios.svelte.ts'
 import { Route } from './state/route.svelte.ts'
 import { Session } from './state/session.svelte.ts'
 import { View } from './state/view.svelte.ts'
@@ -47,6 +48,7 @@ function build(): Parts {
     route: new Route(),
     ...{ api, i18n, now, notices, session, places, onAir, programs, mic, live, connection },
     bulletins: new Bulletins(api, programs),
+    radios: new Radios(api),
     player: new Player(),
     view: new View(),
   }
@@ -66,7 +68,7 @@ function introduce({ i18n, notices, onAir, programs, live, connection, route, se
   addEventListener('pagehide', () => programs.leave())
 }
 
-function apply({ places, onAir, programs }: Parts, event: LiveEvent): void {
+function apply({ places, onAir, programs, radios }: Parts, event: LiveEvent): void {
   switch (event.kind) {
     case 'places':
       return places.apply(event.places)
@@ -83,7 +85,9 @@ function apply({ places, onAir, programs }: Parts, event: LiveEvent): void {
     case 'program_gone':
       return programs.gone(event.id)
     case 'radio':
+      return radios.apply(event.radio)
     case 'radio_gone':
+      return radios.gone(event.id)
     case 'push':
     case 'push_gone':
     case 'speakers':

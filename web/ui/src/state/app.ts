@@ -15,6 +15,7 @@ import type { OnAir } from './onair.svelte.ts'
 import type { Places } from './places.svelte.ts'
 import type { Player } from './player.svelte.ts'
 import type { Programs } from './programs.svelte.ts'
+import type { Radios } from './radios.svelte.ts'
 import type { Route } from './route.svelte.ts'
 import type { Session } from './session.svelte.ts'
 import type { View } from './view.svelte.ts'
@@ -31,6 +32,7 @@ export interface App {
   readonly onAir: OnAir
   readonly programs: Programs
   readonly bulletins: Bulletins
+  readonly radios: Radios
   readonly mic: Mic
   readonly live: LiveCall
   readonly player: Player

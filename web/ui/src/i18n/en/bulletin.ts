@@ -1,4 +1,4 @@
-/* Typed bulletins that a voice reads out, in English. */
+/* Typed bulletins that a voice reads out, and radios that are relayed, in English. */
 
 import type { bulletin as vi } from '../vi/bulletin.ts'
 
@@ -39,5 +39,15 @@ export const bulletin: typeof vi = {
     edit: 'Change the text',
     another: 'Write another notice',
     failed: 'This notice cannot be read out',
+  },
+  radio: {
+    title: 'Relay a radio',
+    none: 'There is no radio yet.',
+    add: 'Add the radio',
+    name: 'Name of the radio',
+    addresses: 'Addresses of its stream',
+    addressesHint: 'One address a line; the first is used first, the others stand by.',
+    sounding: 'gives sound',
+    connecting: 'connecting to the radio…',
   },
 }

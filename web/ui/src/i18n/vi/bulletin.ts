@@ -1,4 +1,4 @@
-/* Typed bulletins that a voice reads out, in Vietnamese. */
+/* Typed bulletins that a voice reads out, and radios that are relayed, in Vietnamese. */
 
 export const bulletin = {
   bulletin: {
@@ -37,5 +37,15 @@ export const bulletin = {
     edit: 'Sửa lại nội dung',
     another: 'Soạn bản tin khác',
     failed: 'Không đọc được bản tin này',
+  },
+  radio: {
+    title: 'Tiếp âm đài',
+    none: 'Chưa có đài nào.',
+    add: 'Thêm đài',
+    name: 'Tên đài',
+    addresses: 'Địa chỉ phát trên mạng',
+    addressesHint: 'Mỗi dòng một địa chỉ; dòng đầu được dùng trước, các dòng sau là dự phòng.',
+    sounding: 'đang có tiếng',
+    connecting: 'đang nối tới đài…',
   },
 }
