@@ -157,6 +157,7 @@ export const air: typeof vi = {
     stopShort: 'Stop',
     state: {
       waiting: 'waiting for its microphone',
+      waitingSource: 'waiting for its source',
       chime: 'chime',
       live: 'live',
       playing: 'playing',

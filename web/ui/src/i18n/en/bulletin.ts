@@ -47,6 +47,7 @@ export const bulletin: typeof vi = {
     name: 'Name of the radio',
     addresses: 'Addresses of its stream',
     addressesHint: 'One address a line; the first is used first, the others stand by.',
+    ordered: (name) => `“${name}” is ordered; it sounds as soon as the radio does.`,
     sounding: 'gives sound',
     connecting: 'connecting to the radio…',
   },

@@ -154,6 +154,7 @@ export const air = {
     stopShort: 'Dừng',
     state: {
       waiting: 'chờ micrô',
+      waitingSource: 'chờ nguồn có tiếng',
       chime: 'nhạc hiệu',
       live: 'trực tiếp',
       playing: 'đang phát',

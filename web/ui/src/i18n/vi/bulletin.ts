@@ -45,6 +45,7 @@ export const bulletin = {
     name: 'Tên đài',
     addresses: 'Địa chỉ phát trên mạng',
     addressesHint: 'Mỗi dòng một địa chỉ; dòng đầu được dùng trước, các dòng sau là dự phòng.',
+    ordered: (name: string) => `Đã ra lệnh tiếp âm “${name}”; loa phát khi đài có tiếng.`,
     sounding: 'đang có tiếng',
     connecting: 'đang nối tới đài…',
   },
