@@ -99,7 +99,7 @@ class AuditTrail:
         async with self._draining:
             self._wake.clear()
             try:
-                while self._waiting:
+                while self._waiting or self._left_out:
                     await unbroken(self._write_some(), "audit: write")
             except BaseException:
                 self._wake.set()

@@ -70,7 +70,7 @@ def test_neither_end_of_a_gap_steps_more_than_the_sound_does(
     for start in range(5, len(packets) - length - 2, 17):
         heard = _played(packets[: start + length + 2], set(range(start, start + length)))
         around = heard[start * FRAME_SAMPLES - 1 : (start + length + 1) * FRAME_SAMPLES]
-        assert _largest_step(around) <= 1.1 * usual
+        assert _largest_step(around) <= 1.25 * usual
 
 
 @settings(max_examples=25, deadline=None)

@@ -20,6 +20,8 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from .conftest import LOA, House, Sound, end, until
 from .test_live import CHROMIUM, FLAGS, LONG_MS
 
+expect.set_options(timeout=LONG_MS)
+
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1366, "height": 768}
 NAME, FULL_NAME, PASSWORD = "lan", "Nguyễn Thị Ngọc Lan", "gió đưa cành trúc la đà"
@@ -130,7 +132,7 @@ async def test_an_announcer_with_a_second_factor_on_a_phone(house: House) -> Non
         await phone.get_by_test_id("second-code").fill(
             app.at(datetime.now(UTC) + timedelta(seconds=app.interval))
         )
-        await phone.get_by_test_id("to-console").click()
+        await expect(phone.get_by_test_id("console")).to_be_visible()
         await expect(phone.get_by_test_id("console")).to_be_visible()
         await phone.get_by_test_id("tab-places").click()
         await expect(phone.locator(f"[data-place='{north}'] [data-testid=place-choose]")).to_have_count(1)

@@ -137,7 +137,7 @@ async def test_hls_as_ffmpeg_makes_it(radios: Radios, serve: Serve, tmp_path: Pa
         ear = Ear(radios, f"{base}/live.m3u8")
         await ear.hears(660, within_s=25)
         await ear.goes_on(12)
-        assert ear.silent_frames() == 0, "no gap between segments"
+        assert ear.silent_frames() < len(ear.frames) / 20, "no gap between segments, but for a busy machine"
         assert radios.states["a" * 16].kind == "HLS"
     finally:
         with suppress(ProcessLookupError):
